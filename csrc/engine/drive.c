@@ -1,0 +1,501 @@
+#include "engine/drive.h"
+
+#include "base/ensure.h"
+#include "engine/operate.h"
+
+/* What one transfer may do before the others have their turn. */
+enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
+
+/* How soon to look again for a buffer. */
+enum { BUFFER_RETRY_US = 5000 };
+
+/* ---- the machines ---- */
+
+static void drive_begin(const struct sys *sys, struct transfer *transfer)
+{
+    int was = sys->nonblocking(transfer->client_fd, true);
+
+    transfer->begun = true;
+    transfer->was_nonblocking = was != 0;
+    if (was < 0)
+        program_stop(&transfer->program, UWO_NO_RESOURCE);
+    if (transfer->tcp && !transfer_pace(transfer) && program_is_bulk(&transfer->program))
+        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
+}
+
+/* The program is over: what is to become of the socket? */
+static void drive_end_program(struct transfer *transfer)
+{
+    const struct program *program = &transfer->program;
+
+    transfer->phase = PHASE_ENDING;
+    transfer->outcome = program->outcome;
+    transfer->error = program->error;
+    transfer->stop = 0;
+    ending_init(&transfer->ending, transfer->give_back, program->outcome != UWO_FINISHED);
+}
+
+/* The operation wanted now; false when nothing is. */
+static bool drive_next(struct transfer *transfer, uint64_t now_us, struct op *op)
+{
+    if (transfer->phase == PHASE_RUNNING) {
+        if (program_next(&transfer->program, transfer_pace(transfer), now_us, op))
+            return true;
+        drive_end_program(transfer);
+    }
+    return transfer->phase == PHASE_ENDING && ending_next(&transfer->ending, op);
+}
+
+static bool drive_may_withdraw(const struct op *op)
+{
+    return op->kind < OP_PUSH || op->kind == OP_SHUTDOWN || op->kind == OP_SETTLE ||
+           op->kind == OP_LINGER;
+}
+
+static void drive_step_ending(struct transfer *transfer, const struct op_result *result)
+{
+    struct ending *ending = &transfer->ending;
+    bool was_lost = ending->lost;
+
+    ending_step(ending, result);
+    if (ending->lost && !was_lost) {
+        transfer->outcome = transfer->stop ? transfer->stop : UWO_CLIENT_GONE;
+        transfer->error = transfer->stop ? 0 : ending->error;
+    }
+    if (result->error == ECANCELED)
+        transfer->stop = 0;
+}
+
+/* Hand a result in, and publish the byte counts. */
+static void drive_step(struct transfer *transfer, const struct op *op,
+                       const struct op_result *result)
+{
+    struct program *program = &transfer->program;
+
+    if (transfer->phase == PHASE_ENDING) {
+        drive_step_ending(transfer, result);
+        return;
+    }
+    program_step(program, transfer_pace(transfer), op, result);
+    atomic_store_explicit(&transfer->bytes_queued, program->bytes_queued, memory_order_relaxed);
+    atomic_store_explicit(&transfer->bytes_received, program->bytes_received,
+                          memory_order_relaxed);
+}
+
+_Static_assert(STATS_no_resource - STATS_finished == UWO_NO_RESOURCE,
+               "stats.def lists the outcomes in the order of enum uwo_outcome");
+
+static void drive_count(stats_value *stats, const struct transfer *transfer)
+{
+    stats_add_shared(stats, STATS_finished + transfer->outcome, 1);
+    stats_add_shared(stats, STATS_bytes_acked, atomic_load(&transfer->bytes_acked));
+    if (!transfer->waited)
+        stats_add_shared(stats, STATS_first_try, 1);
+}
+
+static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
+{
+    transfer->phase = PHASE_ENDED;
+    transfer->ended_us = engine->sys->now_us();
+    if (transfer->growing)
+        pthread_mutex_lock(&engine->lock); /* its producer may be appending */
+    atomic_store(&transfer->done, true);
+    if (transfer->growing)
+        pthread_mutex_unlock(&engine->lock);
+    transfer_forget(engine->sys, transfer);
+}
+
+/* ---- waiting ---- */
+
+static bool lingering(const struct transfer *transfer)
+{
+    return transfer->linger_end_ms != 0;
+}
+
+/* Arm the timer for the next time this transfer must be looked at, at until_us at the latest. */
+static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
+{
+    uint64_t due_us = limits_next_us(&transfer->limits, transfer_floor(transfer), loop->now_us);
+
+    if (lingering(transfer))
+        due_us = transfer->limits.started_us + transfer->linger_end_ms * UINT64_C(1000);
+    if (until_us < due_us)
+        due_us = until_us;
+
+    uint64_t due_ms = due_us == UINT64_MAX ? TIMERS_NEVER : (due_us + 999) / 1000;
+
+    if (due_ms < transfer->timer.at_ms) /* a timer that fires too early looks again */
+        timers_set(&loop->timers, &transfer->timer, due_ms);
+}
+
+/* Have epoll watch the client.  Returns 0 or a positive errno. */
+static int drive_watch(struct loop *loop, struct transfer *transfer)
+{
+    uint64_t id = atomic_load_explicit(&transfer->id, memory_order_relaxed);
+
+    if (transfer->registered)
+        return 0;
+
+    int status = loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, transfer->client_fd,
+                                      EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                      id << EVENT_TAG_BITS);
+
+    transfer->registered = status == 0;
+    return -status;
+}
+
+static void drive_later(struct loop *loop, struct transfer *transfer)
+{
+    transfer->wait = WAIT_NOTHING;
+    transfer->waited = true;
+    transfer->ready_next = NULL;
+    if (loop->ready_last)
+        loop->ready_last->ready_next = transfer;
+    else
+        loop->ready_first = transfer;
+    loop->ready_last = transfer;
+    drive_arm(loop, transfer, UINT64_MAX);
+}
+
+/* Park it.  False when that failed: *result then says why. */
+static bool drive_park(struct loop *loop, struct transfer *transfer, uint8_t wait,
+                       uint64_t until_us, struct op_result *result)
+{
+    if (wait != WAIT_DISK)
+        result->error = drive_watch(loop, transfer);
+    if (result->error)
+        return false;
+    transfer->wait = wait;
+    transfer->waited = true;
+    drive_arm(loop, transfer, until_us);
+    return true;
+}
+
+/* ---- a growing program's producer ---- */
+
+static void drive_make_room(struct loop *loop, struct transfer *transfer, uint64_t bytes)
+{
+    struct uwo_engine *engine = loop->engine;
+    struct extra *extra = transfer->extra;
+    bool room;
+
+    pthread_mutex_lock(&engine->lock);
+    extra->waiting -= bytes < extra->waiting ? bytes : extra->waiting;
+    room = extra->room_wanted && extra->waiting <= extra->high_water / 2;
+    if (room)
+        extra->room_wanted = false;
+    pthread_mutex_unlock(&engine->lock);
+    if (room)
+        events_raise(loop, transfer, EVENT_ROOM);
+}
+
+/* ---- the end ---- */
+
+/* Release the instructions that are over.  True when a helper closes a file first. */
+static bool drive_release(struct loop *loop, struct transfer *transfer, uint32_t end)
+{
+    while (transfer->released < end) {
+        struct instruction *instruction =
+            (struct instruction *)(uintptr_t)&transfer->program.list[transfer->released];
+
+        if (instruction->kind == UWO_RECEIVE_FILE && instruction->flags & OWNS_FD) {
+            instruction->flags &= (uint8_t)~OWNS_FD;
+            transfer->closing = true;
+            transfer->wait = WAIT_DISK;
+            transfer->extra->job = (struct disk_job){
+                .owner = transfer, .kind = DISK_CLOSE, .fd = instruction->fd
+            };
+            disk_submit(&loop->engine->disk, &transfer->extra->job);
+            return true;
+        }
+        operate_release(loop, transfer);
+        transfer_release(loop->sys, transfer, transfer->released + 1);
+    }
+    return false;
+}
+
+static void drive_set_live(struct loop *loop, uint32_t live)
+{
+    loop->live = live;
+    atomic_store_explicit(&loop->stats[STATS_active], live, memory_order_relaxed);
+}
+
+static void drive_left(struct loop *loop, struct transfer *transfer)
+{
+    drive_count(loop->stats, transfer);
+    drive_set_live(loop, loop->live - 1);
+    atomic_fetch_sub(&loop->load, 1);
+    events_raise(loop, transfer, EVENT_DONE);
+}
+
+static void drive_end(struct loop *loop, struct transfer *transfer)
+{
+    uint32_t touched = transfer->program.at + 1;
+
+    transfer->phase = PHASE_RELEASING;
+    timers_clear(&transfer->timer);
+    operate_release(loop, transfer);
+    if (drive_release(loop, transfer,
+                      touched < transfer->program.count ? touched : transfer->program.count))
+        return;
+    drive_done(loop->engine, transfer);
+    drive_left(loop, transfer);
+}
+
+/* ---- the loop over one transfer ---- */
+
+static void drive_account(struct loop *loop, struct transfer *transfer, const struct op *op,
+                          const struct op_result *result)
+{
+    if (op->kind == OP_RECEIVE)
+        stats_add(loop->stats, STATS_bytes_received, result->bytes_in);
+    else if (op->kind != OP_WRITE)
+        stats_add(loop->stats, STATS_bytes_queued, result->bytes_out);
+    if (transfer->growing && result->bytes_out > 0 &&
+        (op->kind == OP_SEND || op->kind == OP_SEND_FILE))
+        drive_make_room(loop, transfer, result->bytes_out);
+}
+
+/* One operation.  True to go on with this transfer. */
+static bool drive_once(struct loop *loop, struct transfer *transfer, const struct op *op,
+                       uint64_t *moved)
+{
+    struct op_result result = { 0 };
+    enum operated operated = OPERATED_RESULT;
+
+    if (transfer->stop && drive_may_withdraw(op)) {
+        result.error = ECANCELED;
+    } else if (transfer->hung && (op->kind == OP_WAIT || op->kind == OP_MORE)) {
+        int error = loop->sys->error(transfer->client_fd);
+
+        result.error = error ? error : ECONNRESET;
+        result.side = END_CLIENT;
+    } else {
+        operated = operate(loop, transfer, op, &result);
+    }
+    switch (operated) {
+    case OPERATED_PENDING:
+        drive_park(loop, transfer, WAIT_DISK, UINT64_MAX, &result);
+        return false;
+    case OPERATED_BLOCKED:
+        if (drive_park(loop, transfer, WAIT_SOCKET, UINT64_MAX, &result))
+            return false;
+        break;
+    case OPERATED_MORE:
+        if (drive_park(loop, transfer, WAIT_MORE, UINT64_MAX, &result))
+            return false;
+        break;
+    case OPERATED_TIME:
+        if (drive_park(loop, transfer, WAIT_TIME,
+                       op->kind == OP_WAIT ? op->until_us : loop->now_us + BUFFER_RETRY_US,
+                       &result))
+            return false;
+        break;
+    case OPERATED_AGAIN:
+        drive_later(loop, transfer);
+        return false;
+    default:
+        break;
+    }
+    drive_account(loop, transfer, op, &result);
+    drive_step(transfer, op, &result);
+    *moved += result.bytes_in + result.bytes_out;
+    if (operated != OPERATED_FULL || transfer->phase != PHASE_RUNNING)
+        return true;
+    if (drive_park(loop, transfer, WAIT_SOCKET, UINT64_MAX, &result))
+        return false;
+    program_stop(&transfer->program, UWO_NO_RESOURCE);
+    transfer->stop = UWO_NO_RESOURCE;
+    return true;
+}
+
+static void drive(struct loop *loop, struct transfer *transfer)
+{
+    uint64_t moved = 0;
+    struct op op;
+
+    transfer->wait = WAIT_NOTHING;
+    for (int i = 0; i < TURN_OPERATIONS && moved < TURN_BYTES; i++) {
+        if (transfer->phase == PHASE_RUNNING &&
+            drive_release(loop, transfer, transfer->program.at))
+            return;
+        if (!drive_next(transfer, loop->now_us, &op)) {
+            drive_end(loop, transfer);
+            return;
+        }
+        if (!drive_once(loop, transfer, &op, &moved))
+            return;
+    }
+    drive_later(loop, transfer);
+}
+
+void drive_start(struct loop *loop, struct transfer *transfer)
+{
+    drive_set_live(loop, loop->live + 1);
+    stats_add(loop->stats, STATS_handed_over, 1);
+    transfer->limits.progress_us = loop->now_us;
+    if (!transfer->begun)
+        drive_begin(loop->sys, transfer);
+    drive(loop, transfer);
+}
+
+void drive_event(struct loop *loop, struct transfer *transfer, bool peer, uint32_t events)
+{
+    if (!peer && events & (EPOLLERR | EPOLLHUP))
+        transfer->hung = true;
+    if (transfer->wait == WAIT_SOCKET ||
+        (transfer->hung && (transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME)))
+        drive(loop, transfer);
+}
+
+void drive_timer(struct loop *loop, struct transfer *transfer)
+{
+    uint64_t queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
+    uint64_t received = atomic_load_explicit(&transfer->bytes_received, memory_order_relaxed);
+    uint64_t acked = transfer_acked(loop->sys, transfer);
+    bool waiting = transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME;
+    int outcome = UWO_FINISHED;
+
+    if (!lingering(transfer))
+        outcome = limits_judge(&transfer->limits, transfer_floor(transfer), loop->now_us,
+                               acked + received, !waiting || acked < queued);
+    if (outcome != UWO_FINISHED)
+        drive_stop(loop, transfer, (uint8_t)outcome);
+    else if (transfer->wait == WAIT_TIME || (lingering(transfer) && transfer->wait == WAIT_SOCKET))
+        drive(loop, transfer);
+    else
+        drive_arm(loop, transfer, UINT64_MAX);
+}
+
+/* The want whose job is done is asked for again: it is the same until its result. */
+void drive_disk(struct loop *loop, struct transfer *transfer)
+{
+    struct extra *extra = transfer->extra;
+    struct op_result result = { 0 };
+    struct op op;
+
+    if (transfer->closing) {
+        transfer->closing = false;
+        drive(loop, transfer);
+        return;
+    }
+    drive_next(transfer, loop->now_us, &op);
+    ensure(op.kind == OP_WRITE || op.kind == OP_PREFETCH);
+    if (extra->job.result < 0) {
+        result.error = (int)-extra->job.result;
+        result.side = op.kind == OP_WRITE ? END_DISK : END_FILE;
+    } else if (op.kind == OP_WRITE) {
+        result.bytes_out = (uint64_t)extra->job.result;
+        extra->buffer_start += (uint32_t)result.bytes_out;
+        if (result.bytes_out == 0) { /* a disk that takes nothing and says nothing */
+            result.error = EIO;
+            result.side = END_DISK;
+        } else if (result.bytes_out == op.length) {
+            operate_release(loop, transfer);
+        }
+    }
+    drive_step(transfer, &op, &result);
+    drive(loop, transfer);
+}
+
+void drive_grown(struct loop *loop, struct transfer *transfer)
+{
+    if (transfer->wait == WAIT_MORE)
+        drive(loop, transfer);
+}
+
+void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
+{
+    if (transfer->phase > PHASE_ENDING || transfer->stop)
+        return;
+    transfer->stop = outcome;
+    if (transfer->phase == PHASE_RUNNING)
+        program_stop(&transfer->program, outcome);
+    if (transfer->wait == WAIT_DISK && !transfer->give_back) {
+        /* The helper must come back first, but the client need not wait for it. */
+        struct op cut = { .kind = OP_ABORT };
+        struct op_result result = { 0 };
+
+        operate_simple(loop->engine, transfer, &cut, &result);
+    } else if (transfer->wait != WAIT_NOTHING && transfer->wait != WAIT_DISK) {
+        drive(loop, transfer);
+    }
+}
+
+void drive_leave_behind(struct loop *loop, struct transfer *transfer)
+{
+    loop->engine->left_behind = true;
+    transfer->outcome = UWO_CANCELLED;
+    transfer->extra = NULL; /* the helper's, for ever */
+    transfer->program.count = transfer->released = 0;
+    drive_done(loop->engine, transfer);
+    drive_left(loop, transfer);
+}
+
+void drive_ready(struct loop *loop)
+{
+    struct transfer *transfer = loop->ready_first;
+
+    loop->ready_first = loop->ready_last = NULL;
+    while (transfer) {
+        struct transfer *next = transfer->ready_next;
+
+        drive(loop, transfer);
+        transfer = next;
+    }
+}
+
+/* ---- in the submitting thread ---- */
+
+bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
+{
+    const struct sys *sys = engine->sys;
+    struct sys_sigpipe before;
+    uint64_t now_us = transfer->limits.started_us;
+    struct op op;
+    bool going = true;
+
+    sys_sigpipe_block(&before);
+    drive_begin(sys, transfer);
+    for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
+        struct op_result result = { 0 };
+        enum operated operated = operate_simple(engine, transfer, &op, &result);
+
+        going = operated == OPERATED_RESULT;
+        if (operated > OPERATED_FULL)
+            break;
+        stats_add_shared(engine->callers_stats, STATS_bytes_queued, result.bytes_out);
+        drive_step(transfer, &op, &result);
+    }
+    sys_sigpipe_restore(&before);
+    if (transfer->phase == PHASE_RUNNING || ending_next(&transfer->ending, &op)) {
+        transfer->waited = true;
+        return false;
+    }
+    drive_done(engine, transfer);
+    drive_count(engine->callers_stats, transfer);
+    events_push(engine, transfer, EVENT_DONE);
+    return true;
+}
+
+void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)
+{
+    struct op op;
+    struct op_result result = { 0 };
+
+    program_stop(&transfer->program, UWO_CANCELLED);
+    if (transfer->phase == PHASE_RUNNING) {
+        transfer->program.outcome = UWO_CANCELLED;
+        drive_end_program(transfer);
+    } else {
+        transfer->outcome = UWO_CANCELLED;
+    }
+    ending_init(&transfer->ending, transfer->give_back, true);
+    while (ending_next(&transfer->ending, &op)) {
+        operate_simple(engine, transfer, &op, &result);
+        ending_step(&transfer->ending, &result);
+    }
+    drive_done(engine, transfer);
+    drive_count(engine->callers_stats, transfer);
+    events_push(engine, transfer, EVENT_DONE);
+}

@@ -1,0 +1,240 @@
+/* engine: what the threads of this folder share.
+ *
+ * Who may touch what:
+ *   - a transfer's fields belong to the loop that runs it, from its SUBMIT mail to its DONE event;
+ *     those marked [lock] are read or written under engine->lock, those that are _Atomic by anyone;
+ *   - a loop's fields belong to its thread, but for the mailbox and `load`;
+ *   - a disk job belongs to the helper from disk_submit to the DISK mail.
+ *
+ * Nothing blocks while engine->lock is held, and it is the innermost lock. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/slots.h"
+#include "base/timers.h"
+#include "engine/disk.h"
+#include "engine/mailbox.h"
+#include "engine/pipes.h"
+#include "engine/stats.h"
+#include "sys/sys.h"
+#include "task/ending.h"
+#include "task/limits.h"
+#include "task/program.h"
+#include "uwoffload.h"
+
+enum {
+    INLINE_INSTRUCTIONS = 2,
+    SCRATCH_SIZE = 128 << 10, /* per loop, for copying and draining */
+    BUFFER_SIZE = 128 << 10,  /* per upload write under way */
+    THREADS_MAX = 64,
+};
+
+/* An id is a sequence number above a slot number, so a reused slot never answers to an old id;
+ * epoll data is the id with a tag below. */
+enum { ID_SLOT_BITS = 22, EVENT_TAG_BITS = 1 };
+
+/* Instruction flags of the engine. */
+enum { OWNS_FD = 1, OWNS_DATA = 2, FROM_PIPE = 4 };
+
+enum mail_flag {
+    MAIL_SUBMIT = 1,
+    MAIL_CANCEL = 2,
+    MAIL_GROWN = 4,
+    MAIL_DISK = 8,    /* the disk helper is done */
+    MAIL_REAPED = 16, /* the DONE event was collected: whoever takes the mail frees the slot */
+};
+
+enum event_flag { EVENT_ROOM = 1, EVENT_DONE = 2 };
+
+enum transfer_phase {
+    PHASE_RUNNING,   /* the program */
+    PHASE_ENDING,    /* what becomes of the socket */
+    PHASE_RELEASING, /* the files of uploads are being closed */
+    PHASE_ENDED,     /* the DONE event is out */
+};
+
+/* Why a transfer does not run at this moment. */
+enum transfer_wait {
+    WAIT_NOTHING, /* on the ready list, or being driven */
+    WAIT_SOCKET,  /* for the client or the peer */
+    WAIT_TIME,    /* for its timer */
+    WAIT_MORE,    /* for its producer */
+    WAIT_DISK,    /* for a helper */
+};
+
+/* What only some transfers need. */
+struct extra {
+    struct pace pace;        /* rate 0: none */
+    struct rate_floor floor; /* rate 0: none */
+    uint8_t *leftover;       /* owned; bytes read from the client before the hand-over */
+    size_t leftover_size;
+    size_t leftover_used;
+    struct instruction *inbox; /* [lock] appended, not yet taken over by the loop */
+    uint32_t inbox_count;      /* [lock] */
+    uint32_t inbox_capacity;   /* [lock] */
+    bool inbox_finished;       /* [lock] */
+    bool room_wanted;          /* [lock] append was refused: a ROOM event is due */
+    uint32_t high_water;
+    uint64_t waiting;          /* [lock] bytes appended, not yet queued */
+    struct pipe pipe;          /* held while bytes are in it */
+    uint32_t pipe_held;
+    int32_t peer_fd;           /* registered with epoll, or -1 */
+    uint8_t *buffer;           /* an upload's, while bytes are in it */
+    uint32_t buffer_start;
+    struct disk_job job;
+};
+
+struct transfer {
+    _Atomic(uint64_t) id; /* first; 0: the slot is free */
+    struct mail mail;
+    struct transfer *event_next;
+    struct transfer *ready_next;
+    _Atomic(uint32_t) mail_flags;
+    _Atomic(uint32_t) event_flags;
+    struct timer timer;
+    struct program program;
+    struct instruction first[INLINE_INSTRUCTIONS]; /* the list, when it is short */
+    struct limits limits;
+    stats_value bytes_queued;   /* as the program counts, for everybody */
+    stats_value bytes_received;
+    stats_value bytes_acked;    /* as last seen */
+    uint64_t tag;
+    struct extra *extra;
+    uint64_t ended_us;
+    int client_fd;              /* [lock] -1 once closed or returned */
+    int error;
+    uint32_t released;          /* instructions before this one are released */
+    uint32_t linger_end_ms;     /* after limits.started_us; 0 until lingering */
+    struct ending ending;
+    uint8_t thread;
+    uint8_t outcome;
+    uint8_t phase;
+    uint8_t wait;
+    bool committed : 1;         /* [lock] */
+    bool cancel_early : 1;      /* [lock] */
+    atomic_bool done;
+    atomic_bool shut;           /* our FIN is on its way: it counts in the unsent bytes */
+    bool give_back;
+    bool growing;
+    bool tcp;
+    bool try_first;
+    bool begun;                 /* the first drive has been */
+    bool was_nonblocking;
+    bool corked;
+    bool registered;            /* client_fd is in the epoll set */
+    bool hung;                  /* epoll said error or hang-up */
+    bool closing;               /* WAIT_DISK is for DISK_CLOSE */
+    bool waited;                /* it did not finish at the first try */
+    uint8_t stop;               /* enum uwo_outcome: withdraw the outstanding want; or 0 */
+};
+
+struct loop {
+    struct uwo_engine *engine;
+    const struct sys *sys;
+    stats_value *stats;
+    uint64_t now_us;
+    int epoll_fd;
+    int wake_fd;
+    uint32_t index;
+    uint32_t live;
+    uint64_t stop_by_us; /* 0 until stopping */
+    struct transfer *ready_first;
+    struct transfer *ready_last;
+    struct transfer *events_first; /* to be published at the end of the turn */
+    struct transfer *events_last;
+    struct pipes pipes;
+    uint8_t *scratch;
+    pthread_t thread;
+    bool started;
+    struct timers timers;
+    struct mailbox mailbox;
+    _Alignas(64) _Atomic(uint32_t) load; /* transfers assigned and not ended */
+};
+
+struct uwo_engine {
+    const struct sys *sys;
+    unsigned generation; /* sys_generation() of its process */
+    struct uwo_engine_options options;
+    struct uwo_stats *own_stats;
+    struct uwo_stats *stats;
+    stats_value *callers_stats;
+    struct loop *loops;
+    struct disk disk;
+
+    pthread_mutex_t lock;
+    struct slots slots;      /* [lock] */
+    void *slots_memory;
+    struct transfer *arena;  /* transfers_max of them; pages appear on first use */
+    uint32_t arena_top;      /* [lock] slots below may have pages */
+    uint64_t sequence;       /* [lock] */
+    bool draining;           /* [lock] */
+    bool stopped;            /* [lock] no loop takes mail any more */
+    bool left_behind;        /* a helper or transfer never came back */
+    atomic_bool stopping;
+    atomic_bool woken;       /* uwo_engine_wake was called */
+    _Atomic(uint32_t) pipes_held;
+    _Atomic(uint32_t) buffers_held;
+
+    pthread_mutex_t reap_lock;
+    int event_fd;
+    struct transfer *reap_first; /* taken from `events`, oldest first [reap_lock] */
+    struct transfer *reap_last;
+    _Alignas(64) _Atomic(struct transfer *) events;
+};
+
+/* ---- transfer.c ---- */
+
+/* The transfer of an id, or NULL.  Under engine->lock. */
+struct transfer *transfer_find(struct uwo_engine *engine, uint64_t id);
+
+/* Reserve a slot under engine->lock; NULL when full.  Its id is set, all else is zero. */
+struct transfer *transfer_reserve(struct uwo_engine *engine);
+
+/* Free a slot under engine->lock; the transfer owns nothing any more. */
+void transfer_free(struct uwo_engine *engine, struct transfer *transfer);
+
+/* Its extra part, made when missing; NULL when there is no memory. */
+struct extra *transfer_extra(const struct sys *sys, struct transfer *transfer);
+
+/* Release instructions before `end`: memory, and descriptors but those of uploads that have been
+ * written to, whose closing may wait for a disk. */
+void transfer_release(const struct sys *sys, struct transfer *transfer, uint32_t end);
+
+/* Release the rest of what it holds, but for leftover bytes that go with the DONE event. */
+void transfer_forget(const struct sys *sys, struct transfer *transfer);
+
+/* Bytes the client has acknowledged by now. */
+uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer);
+
+/* Under engine->lock, or from a helper: put a flag into the transfer's mail.  True when its loop
+ * must be signalled. */
+bool transfer_post(struct uwo_engine *engine, struct transfer *transfer, uint32_t flag);
+
+static inline struct pace *transfer_pace(const struct transfer *transfer)
+{
+    return transfer->extra && transfer->extra->pace.rate ? &transfer->extra->pace : NULL;
+}
+
+static inline struct rate_floor *transfer_floor(const struct transfer *transfer)
+{
+    return transfer->extra && transfer->extra->floor.rate ? &transfer->extra->floor : NULL;
+}
+
+/* ---- loop.c ---- */
+
+int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index);
+int loop_start(struct loop *loop);
+void loop_deinit(struct loop *loop);
+
+/* ---- events.c ---- */
+
+/* Put an event flag on a transfer; it is published at the end of the loop's turn. */
+void events_raise(struct loop *loop, struct transfer *transfer, uint32_t flag);
+
+/* Publish what was raised. */
+void events_publish(struct loop *loop);
+
+/* Raise and publish one, from a thread that is no loop. */
+void events_push(struct uwo_engine *engine, struct transfer *transfer, uint32_t flag);
+
+#endif

@@ -1,0 +1,220 @@
+/* loop: one thread, its epoll set, its timers and its transfers. */
+#include <string.h>
+
+#include "engine/drive.h"
+#include "engine/engine.h"
+
+enum {
+    EVENTS_MAX = 256,
+    STOP_PATIENCE_US = 5000000, /* for a disk helper that does not come back */
+};
+
+static const uint64_t WAKE = UINT64_MAX; /* epoll data of wake_fd */
+
+static void loop_mail(struct loop *loop, struct transfer *transfer)
+{
+    uint32_t flags;
+
+    if (transfer->phase == PHASE_ENDED) {
+        struct uwo_engine *engine = loop->engine;
+
+        pthread_mutex_lock(&engine->lock);
+        if (atomic_exchange(&transfer->mail_flags, 0) & MAIL_REAPED)
+            transfer_free(engine, transfer);
+        pthread_mutex_unlock(&engine->lock);
+        return;
+    }
+    flags = atomic_exchange(&transfer->mail_flags, 0);
+    if (flags & MAIL_DISK && transfer->wait == WAIT_DISK)
+        drive_disk(loop, transfer);
+    if (flags & MAIL_SUBMIT) {
+        if (flags & MAIL_CANCEL)
+            drive_stop(loop, transfer, UWO_CANCELLED);
+        drive_start(loop, transfer);
+    } else if (flags & MAIL_CANCEL) {
+        drive_stop(loop, transfer, UWO_CANCELLED);
+    }
+    if (flags & MAIL_GROWN)
+        drive_grown(loop, transfer);
+}
+
+static void loop_mails(struct loop *loop)
+{
+    struct mail *mail = mailbox_take(&loop->mailbox);
+
+    while (mail) {
+        struct mail *next = mail->next;
+
+        loop_mail(loop, list_entry(mail, struct transfer, mail));
+        mail = next;
+    }
+}
+
+static void loop_timers(struct loop *loop)
+{
+    struct timer *timer;
+
+    while ((timer = timers_take(&loop->timers, loop->now_us / 1000)))
+        drive_timer(loop, list_entry(timer, struct transfer, timer));
+}
+
+static void loop_events(struct loop *loop, const struct epoll_event *events, int count)
+{
+    struct uwo_engine *engine = loop->engine;
+    uint64_t slot_mask = (UINT64_C(1) << ID_SLOT_BITS) - 1;
+
+    for (int i = 0; i < count; i++) {
+        uint64_t data = events[i].data.u64;
+        uint64_t id = data >> EVENT_TAG_BITS;
+
+        if (data == WAKE) /* edge-triggered: it need not be read */
+            continue;
+
+        struct transfer *transfer = &engine->arena[id & slot_mask];
+
+        /* An event of a transfer that has ended, or of the slot's next one, is stale. */
+        if (atomic_load_explicit(&transfer->id, memory_order_relaxed) == id &&
+            !atomic_load_explicit(&transfer->done, memory_order_relaxed))
+            drive_event(loop, transfer, data & 1, events[i].events);
+    }
+}
+
+/* Stop every transfer of this loop. */
+static void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *))
+{
+    struct uwo_engine *engine = loop->engine;
+    uint32_t top;
+
+    pthread_mutex_lock(&engine->lock);
+    top = engine->arena_top;
+    pthread_mutex_unlock(&engine->lock);
+    for (uint32_t i = 0; i < top && loop->live > 0; i++) {
+        struct transfer *transfer = &engine->arena[i];
+        bool mine;
+
+        pthread_mutex_lock(&engine->lock);
+        mine = atomic_load_explicit(&transfer->id, memory_order_relaxed) && transfer->committed &&
+               transfer->thread == loop->index && !atomic_load(&transfer->done);
+        pthread_mutex_unlock(&engine->lock);
+        if (mine)
+            stop(loop, transfer);
+    }
+}
+
+static void loop_cancel(struct loop *loop, struct transfer *transfer)
+{
+    drive_stop(loop, transfer, UWO_CANCELLED);
+}
+
+/* True when the loop may end. */
+static bool loop_stopping(struct loop *loop)
+{
+    if (!atomic_load(&loop->engine->stopping))
+        return false;
+    if (loop->stop_by_us == 0) {
+        loop->stop_by_us = loop->now_us + STOP_PATIENCE_US;
+        loop_mails(loop); /* nothing is posted after `stopping`: these are the last */
+        loop_stop_all(loop, loop_cancel);
+    } else if (loop->now_us >= loop->stop_by_us) {
+        loop_stop_all(loop, drive_leave_behind);
+    }
+    return loop->live == 0;
+}
+
+static int loop_timeout_ms(struct loop *loop)
+{
+    uint64_t next_ms = timers_next(&loop->timers);
+    uint64_t now_ms = loop->now_us / 1000;
+
+    if (loop->ready_first)
+        return 0;
+    if (loop->stop_by_us && loop->stop_by_us / 1000 + 1 < next_ms)
+        next_ms = loop->stop_by_us / 1000 + 1;
+    if (next_ms == TIMERS_NEVER)
+        return -1;
+    if (next_ms <= now_ms)
+        return 0;
+    return next_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(next_ms - now_ms);
+}
+
+static void loop_wait(struct loop *loop)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int timeout_ms = loop_timeout_ms(loop);
+    int count;
+
+    if (timeout_ms != 0 && !mailbox_sleep(&loop->mailbox))
+        timeout_ms = 0;
+    count = loop->sys->epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    mailbox_awake(&loop->mailbox);
+    if (timeout_ms != 0)
+        stats_add(loop->stats, STATS_wake_ups, 1);
+    loop->now_us = loop->sys->now_us();
+    loop_events(loop, events, count);
+}
+
+/* A turn: mail, those who wait for their turn, timers, then sleep and events. */
+static void *loop_run(void *argument)
+{
+    struct loop *loop = argument;
+
+    for (;;) {
+        loop->pipes.refused = false;
+        loop_mails(loop);
+        drive_ready(loop);
+        loop_timers(loop);
+        if (loop_stopping(loop))
+            break;
+        events_publish(loop);
+        loop_wait(loop);
+    }
+    events_publish(loop);
+    return NULL;
+}
+
+int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index)
+{
+    const struct sys *sys = engine->sys;
+
+    memset(loop, 0, sizeof *loop);
+    loop->engine = engine;
+    loop->sys = sys;
+    loop->index = index;
+    loop->wake_fd = -1;
+    loop->stats = stats_slot(engine->stats, engine->options.stats_worker, index);
+    atomic_store(&loop->stats[STATS_active], 0);
+    loop->now_us = sys->now_us();
+    mailbox_init(&loop->mailbox);
+    timers_init(&loop->timers, loop->now_us / 1000);
+    loop->epoll_fd = sys->epoll_open();
+    if (loop->epoll_fd < 0)
+        return loop->epoll_fd;
+    loop->wake_fd = sys->event_open();
+    if (loop->wake_fd < 0)
+        return loop->wake_fd;
+    loop->scratch = sys->alloc(SCRATCH_SIZE);
+    if (!loop->scratch)
+        return -ENOMEM;
+    return sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, EPOLLIN | EPOLLET, WAKE);
+}
+
+int loop_start(struct loop *loop)
+{
+    int status = loop->sys->thread_start(&loop->thread, "uwo-loop", loop_run, loop);
+
+    loop->started = status == 0;
+    return status;
+}
+
+void loop_deinit(struct loop *loop)
+{
+    if (!loop->sys)
+        return;
+    pipes_deinit(&loop->pipes, loop->sys);
+    loop->sys->release(loop->scratch);
+    if (loop->wake_fd >= 0)
+        loop->sys->close(loop->wake_fd);
+    if (loop->epoll_fd >= 0)
+        loop->sys->close(loop->epoll_fd);
+    loop->sys = NULL;
+}

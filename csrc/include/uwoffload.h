@@ -1,0 +1,324 @@
+/* uwoffload: hand over a client socket and a program, and be free.
+ *
+ * This is the one public header.  The Python binding is cut out of it: the text
+ * between the two cdef marks is plain C that cffi reads as it stands.
+ *
+ * Conventions
+ * - Every public struct begins with its size: set it to sizeof the struct before
+ *   the call, so that a host compiled against an older header keeps working.
+ * - Functions return UWO_OK (0) or a count >= 0, and on failure a negative value:
+ *   one of UWO_E_... or -errno.  uwo_status_text() names both.
+ * - Ownership words: "takes" = we close or free it; "borrows" = only during the
+ *   call, or until the stated moment; "gives" = the caller must release it.
+ * - "Thread: any" = may be called from any thread at any time, also concurrently.
+ * - Times are milliseconds (_ms) or microseconds (_us), sizes and counts bytes,
+ *   rates bytes per second.
+ */
+#ifndef UWOFFLOAD_H
+#define UWOFFLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* cdef: begin */
+
+/* ---- Status codes ------------------------------------------------------- */
+
+enum uwo_status {
+    UWO_OK = 0,
+    UWO_E_INVALID = -10001,     /* an argument is wrong; struct uwo_error says which */
+    UWO_E_FULL = -10002,        /* a named limit is reached; the caller keeps everything */
+    UWO_E_CLOSED = -10003,      /* the engine is draining or stopped */
+    UWO_E_FORKED = -10004,      /* the engine belongs to the process that made it */
+    UWO_E_GONE = -10005,        /* no such transfer, or it has ended */
+    UWO_E_UNSUPPORTED = -10006, /* this kernel lacks something we need */
+};
+
+/* What went wrong with an argument, in one line.  Filled only when the call
+ * returns a negative value and the pointer was not NULL. */
+struct uwo_error {
+    size_t size;
+    int index;        /* instruction (or element of a batch) at fault, or -1 */
+    char message[208]; /* names the argument, its value and what is allowed */
+};
+
+/* One line of English for a status code or a negative errno.  Borrowed for ever. */
+const char *uwo_status_text(int status);
+
+/* ---- Programs ----------------------------------------------------------- */
+
+enum uwo_kind {
+    UWO_SEND = 1,         /* bytes to the client */
+    UWO_SEND_FILE = 2,    /* a range of a file to the client */
+    UWO_SPLICE = 3,       /* from a pipe or stream socket to the client */
+    UWO_RECEIVE_FILE = 4, /* from the client into a file */
+};
+
+enum uwo_instruction_flag {
+    UWO_KEEP_FD = 1, /* the caller keeps its descriptor: the engine duplicates it */
+    UWO_BORROW = 2,  /* UWO_SEND: do not copy; data stays valid until the DONE event is reaped */
+};
+
+enum uwo_count { UWO_TO_THE_END = -1 };
+
+/* One instruction.  Which fields count:
+ *
+ *   UWO_SEND          data, count
+ *   UWO_SEND_FILE     fd (regular file, readable), offset, count or UWO_TO_THE_END (its size now)
+ *   UWO_SPLICE        fd (pipe or connected stream socket), count or UWO_TO_THE_END
+ *   UWO_RECEIVE_FILE  fd (regular file, writable, no O_APPEND), offset, count
+ *
+ * A descriptor moves to the transfer at commit unless UWO_KEEP_FD is set. */
+struct uwo_instruction {
+    uint32_t size;
+    uint32_t kind;  /* enum uwo_kind */
+    uint32_t flags; /* enum uwo_instruction_flag */
+    int32_t fd;
+    int64_t offset;
+    int64_t count;
+    const void *data;
+};
+
+/* Instructions in order.  Borrowed during the call. */
+struct uwo_program {
+    size_t size;
+    const struct uwo_instruction *instructions;
+    size_t count;
+};
+
+/* ---- Engine ------------------------------------------------------------- */
+
+/* Zero means the default of every field. */
+struct uwo_engine_options {
+    size_t size;
+    uint32_t threads;       /* event loops, 1 to 64; default 2 */
+    uint32_t disk_threads;  /* helpers for cold files and uploads, 1 to 64; default 2 */
+    uint32_t transfers_max; /* live and un-reaped transfers, 1 to 4194304; default 65536 */
+    uint32_t pipes_max;     /* pipes held for splicing, all threads together; default 256,
+                             * UWO_NONE for none: the engine then copies instead */
+    uint32_t buffers_max;   /* 128 KiB buffers of uploads on their way to disk; default 64 */
+    uint32_t linger_ms;     /* longest drain of unread input at close; default 2000 */
+    uint32_t stats_worker;  /* slot of this engine in the statistics block */
+    struct uwo_stats *stats; /* block to publish in, borrowed until destroy; NULL = one of its own */
+};
+
+#define UWO_NONE 4294967295
+
+struct uwo_engine;
+struct uwo_stats;
+
+/* Make an engine and start its threads (all signals blocked in them).  Gives
+ * *engine, to be ended by uwo_engine_destroy.  options may be NULL.
+ * Returns UWO_OK, UWO_E_INVALID, UWO_E_UNSUPPORTED, or -errno (EMFILE, ENFILE,
+ * ENOMEM, EAGAIN: no thread).  Thread: any. */
+int uwo_engine_create(const struct uwo_engine_options *options, struct uwo_engine **engine,
+                      struct uwo_error *error);
+
+/* Accept no further transfer; submit says UWO_E_CLOSED from now on.  Live
+ * transfers go on.  Returns UWO_OK or UWO_E_FORKED.  Thread: any. */
+int uwo_engine_drain(struct uwo_engine *engine);
+
+/* Cancel what is alive, wait until every transfer has its DONE event, and join
+ * the threads.  Events can still be reaped.  A disk helper that a dead disk holds
+ * is waited for at most five seconds, then left behind with its memory, and its
+ * transfer is reported UWO_CANCELLED.  Returns UWO_OK, UWO_E_FORKED, or
+ * -EBUSY when a helper was left behind.  Idempotent.  Thread: any one. */
+int uwo_engine_stop(struct uwo_engine *engine);
+
+/* Stop, close sockets given back but never reaped, free everything.  NULL is
+ * allowed.  In a forked child it does nothing.  No call may be under way. */
+void uwo_engine_destroy(struct uwo_engine *engine);
+
+/* Descriptor that is readable while there are events to reap; for poll, select,
+ * epoll.  The engine's own: never close it, read it only through uwo_engine_reap.
+ * Thread: any. */
+int uwo_engine_fd(const struct uwo_engine *engine);
+
+/* Transfers that are live or not yet reaped.  Thread: any. */
+uint64_t uwo_engine_count(const struct uwo_engine *engine);
+
+/* ---- Submit ------------------------------------------------------------- */
+
+enum uwo_after {
+    UWO_CLOSE = 0,     /* unregister, shutdown, close; DONE when the client acknowledged all of it */
+    UWO_GIVE_BACK = 1, /* the socket comes back in the DONE event, whatever the outcome */
+};
+
+enum uwo_transfer_flag {
+    UWO_GROWING = 1,   /* the program waits for uwo_transfer_append and _finish at its end */
+    UWO_TRY_FIRST = 2, /* commit makes the first attempt in the calling thread, without blocking */
+};
+
+#define UWO_NEVER 4294967295
+
+/* What is common to one transfer or a whole batch.  Zero is the default. */
+struct uwo_transfer {
+    size_t size;
+    uint32_t after;             /* enum uwo_after */
+    uint32_t flags;             /* enum uwo_transfer_flag */
+    uint32_t deadline_ms;       /* for the whole transfer; 0 = none */
+    uint32_t no_progress_ms;    /* longest time without a byte acknowledged or received;
+                                 * 0 = 60000, UWO_NEVER = no limit */
+    uint32_t rate_min_grace_ms; /* time before rate_min is judged, and its window; 0 = 5000 */
+    uint32_t high_water;        /* growing: bytes waiting at which append says UWO_E_FULL; 0 = 1 MiB */
+    uint64_t rate_min;          /* bytes/s the peer must acknowledge (or send); 0 = none */
+    uint64_t rate_max;          /* bytes/s at most; 0 = none */
+    const void *leftover;       /* bytes already read from the client: feed UWO_RECEIVE_FILE first, */
+    size_t leftover_size;       /* the rest comes back in the DONE event.  Borrowed during the call */
+    uint64_t tag;               /* yours; comes back in events */
+};
+
+/* Step one of a hand-over: check everything, duplicate what is kept, reserve the
+ * slot and the DONE event.  Nothing is taken: on failure, and until commit, the
+ * caller owns client_fd and every descriptor.  Exactly one uwo_engine_commit or
+ * uwo_engine_abandon must follow.  Returns UWO_OK, UWO_E_INVALID, UWO_E_FULL,
+ * UWO_E_CLOSED, UWO_E_FORKED, or -errno (ENOMEM, EMFILE).  Thread: any. */
+int uwo_engine_reserve(struct uwo_engine *engine, int client_fd, const struct uwo_program *program,
+                       const struct uwo_transfer *wanted, uint64_t *id, struct uwo_error *error);
+
+/* The same for a batch: client_fds[i] gets programs[i] (or programs[0] when
+ * same_program), tags wanted->tag + i.  All or nothing. */
+int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
+                             const struct uwo_program *const *programs, bool same_program,
+                             const struct uwo_transfer *wanted, size_t count, uint64_t *ids,
+                             struct uwo_error *error);
+
+/* Step two: takes every client socket and descriptor of the reserved transfers and
+ * starts them.  Cannot fail.  Thread: any. */
+void uwo_engine_commit(struct uwo_engine *engine, const uint64_t *ids, size_t count);
+
+/* Undo a reservation: nothing was taken.  Thread: any. */
+void uwo_engine_abandon(struct uwo_engine *engine, const uint64_t *ids, size_t count);
+
+/* Reserve and commit in one call.  Takes client_fd and every descriptor in the
+ * program on success; on failure the caller keeps them all.  Thread: any.
+ * Returns as uwo_engine_reserve. */
+int uwo_engine_submit(struct uwo_engine *engine, int client_fd, const struct uwo_program *program,
+                      const struct uwo_transfer *wanted, uint64_t *id, struct uwo_error *error);
+
+/* Add instructions to a growing transfer.  Takes their descriptors on success.
+ * Returns UWO_OK, UWO_E_FULL (high-water mark reached: nothing taken, one ROOM
+ * event follows when half of it has left), UWO_E_GONE, UWO_E_INVALID, UWO_E_FORKED,
+ * or -errno.  Thread: any, one producer at a time per transfer. */
+int uwo_transfer_append(struct uwo_engine *engine, uint64_t id, const struct uwo_program *program,
+                        struct uwo_error *error);
+
+/* No more instructions will come.  Returns UWO_OK, UWO_E_GONE or UWO_E_FORKED. */
+int uwo_transfer_finish(struct uwo_engine *engine, uint64_t id);
+
+/* End it now with UWO_CANCELLED, unless it has ended.  Never fails, safe at any
+ * moment, for any id.  Thread: any. */
+void uwo_transfer_cancel(struct uwo_engine *engine, uint64_t id);
+
+/* Live figures of a transfer, also between its end and its reaping. */
+struct uwo_progress {
+    size_t size;
+    uint64_t bytes_queued;   /* accepted by the kernel for the client */
+    uint64_t bytes_acked;    /* acknowledged by the client (UNIX sockets: read by it) */
+    uint64_t bytes_received; /* read from the client by UWO_RECEIVE_FILE, leftover included */
+    uint64_t bytes_waiting;  /* appended, not yet queued */
+    uint64_t duration_us;    /* since commit */
+    bool ended;
+};
+
+/* Returns UWO_OK, UWO_E_GONE or UWO_E_FORKED.  Thread: any. */
+int uwo_transfer_progress(struct uwo_engine *engine, uint64_t id, struct uwo_progress *progress);
+
+/* ---- Completions -------------------------------------------------------- */
+
+enum uwo_outcome {
+    UWO_FINISHED = 0,      /* every instruction carried out */
+    UWO_CANCELLED = 1,     /* uwo_transfer_cancel, or the engine was stopped */
+    UWO_DEADLINE = 2,      /* deadline_ms is over */
+    UWO_NO_PROGRESS = 3,   /* nothing moved for no_progress_ms */
+    UWO_TOO_SLOW = 4,      /* less than rate_min */
+    UWO_CLIENT_GONE = 5,   /* the client reset or closed; error has the errno */
+    UWO_SOURCE_SHORT = 6,  /* a file or splice source ended before its count; error ENODATA */
+    UWO_SOURCE_FAILED = 7, /* reading a file or splice source failed; error has the errno */
+    UWO_UPLOAD_SHORT = 8,  /* the client closed before the count; error ENODATA */
+    UWO_DISK_FAILED = 9,   /* writing the upload failed (ENOSPC, EFBIG, EIO ...) */
+    UWO_NO_RESOURCE = 10,  /* memory, descriptors or another resource ran out; error says which */
+};
+#define UWO_OUTCOME_COUNT 11
+
+enum uwo_event_kind {
+    UWO_EVENT_DONE = 1, /* exactly one per committed transfer, its last event */
+    UWO_EVENT_ROOM = 2, /* a growing transfer can take more */
+};
+
+struct uwo_event {
+    uint32_t size;
+    uint32_t kind; /* enum uwo_event_kind */
+    uint64_t id;
+    uint64_t tag;
+    uint32_t outcome;     /* enum uwo_outcome */
+    int32_t error;        /* errno behind the outcome, or 0 */
+    int32_t client_fd;    /* UWO_GIVE_BACK: gives the socket, blocking mode restored; else -1 */
+    uint32_t thread;      /* event loop that ran it */
+    uint64_t bytes_queued;
+    uint64_t bytes_acked;
+    uint64_t bytes_received;
+    uint64_t duration_us; /* from commit to the end */
+    void *leftover;       /* gives bytes read from the client and not used: uwo_free; or NULL */
+    size_t leftover_size;
+};
+
+/* Collect up to max events, oldest first; never waits.  events[0].size must be
+ * set.  Returns the number collected, UWO_E_INVALID or UWO_E_FORKED.  Thread: any. */
+int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t max);
+
+/* The same, waiting up to timeout_ms (-1 = for ever) for the first one.
+ * Returns 0 on time-out; -EINTR when a signal handler ran. */
+int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max, int timeout_ms);
+
+/* Wake one uwo_engine_wait, or make uwo_engine_fd readable once, without an event. */
+void uwo_engine_wake(struct uwo_engine *engine);
+
+/* Free event.leftover. */
+void uwo_free(void *memory);
+
+/* ---- Statistics --------------------------------------------------------- */
+
+/* A mapped block that another process can read: magic, version, field table, then
+ * one slot per worker and thread, each with one writer.  Layout: csrc/engine/stats.h.
+ * Counters go on when a worker is started again in the same slot. */
+
+/* Make a block: a new file at path, or a memfd when path is NULL.  Gives *stats.
+ * threads_max counts the event loops of one worker.  Returns UWO_OK,
+ * UWO_E_INVALID or -errno. */
+int uwo_stats_create(const char *path, uint32_t workers_max, uint32_t threads_max,
+                     struct uwo_stats **stats);
+/* Unmap; an engine must not be using it any more.  NULL is allowed. */
+void uwo_stats_destroy(struct uwo_stats *stats);
+/* Descriptor of the block, for mmap or to pass on; owned by the block. */
+int uwo_stats_fd(const struct uwo_stats *stats);
+/* The block an engine publishes in.  Borrowed until the engine is destroyed. */
+struct uwo_stats *uwo_engine_stats(const struct uwo_engine *engine);
+
+/* Fields of a slot: their number, and the name of one.  Borrowed for ever. */
+uint32_t uwo_stats_field_count(void);
+const char *uwo_stats_field_name(uint32_t field);
+/* One value: slot (worker, thread); thread == threads_max is the slot of the
+ * submitting callers.  Out of range reads 0.  Thread: any. */
+uint64_t uwo_stats_value(const struct uwo_stats *stats, uint32_t worker, uint32_t thread,
+                         uint32_t field);
+
+/* ---- Information -------------------------------------------------------- */
+
+const char *uwo_version(void);
+/* Names as they stand in the enums, lower case with spaces; "unknown" otherwise. */
+const char *uwo_outcome_name(uint32_t outcome);
+const char *uwo_kind_name(uint32_t kind);
+
+/* cdef: end */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

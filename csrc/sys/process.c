@@ -1,0 +1,121 @@
+/* What concerns the whole process: forks, SIGPIPE, the kernel's abilities, error texts. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/sys.h"
+
+static atomic_uint generation;
+static pthread_once_t watching = PTHREAD_ONCE_INIT;
+static int watch_error;
+
+static void process_forked(void)
+{
+    atomic_fetch_add(&generation, 1);
+}
+
+static void process_watch(void)
+{
+    watch_error = pthread_atfork(NULL, NULL, process_forked);
+}
+
+unsigned sys_generation(void)
+{
+    return atomic_load_explicit(&generation, memory_order_relaxed);
+}
+
+int sys_watch_forks(void)
+{
+    pthread_once(&watching, process_watch);
+    return -watch_error;
+}
+
+void sys_sigpipe_block(struct sys_sigpipe *before)
+{
+    sigset_t pending;
+    sigset_t pipe;
+    sigset_t mask;
+
+    sigpending(&pending);
+    before->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &mask);
+    before->was_blocked = sigismember(&mask, SIGPIPE) == 1;
+}
+
+void sys_sigpipe_restore(const struct sys_sigpipe *before)
+{
+    static const struct timespec at_once;
+    sigset_t pipe;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    if (!before->was_pending)
+        sigtimedwait(&pipe, NULL, &at_once);
+    if (!before->was_blocked)
+        pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
+}
+
+/* openat2 with RESOLVE_CACHED is the youngest call of the product: Linux 5.12. */
+const char *sys_kernel_lacks(void)
+{
+#ifdef SYS_epoll_pwait2
+    long error = syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0);
+
+    if (error < 0 && errno == ENOSYS)
+        return "Linux 5.12 or newer is needed (this kernel has no epoll_pwait2)";
+#endif
+    return NULL;
+}
+
+const char *sys_error_text(int error)
+{
+    static const struct {
+        int error;
+        const char *text;
+    } texts[] = {
+        { EACCES, "permission denied (EACCES)" },
+        { EAGAIN, "resource not available now (EAGAIN)" },
+        { EBADF, "not an open descriptor (EBADF)" },
+        { EBUSY, "busy (EBUSY)" },
+        { ECANCELED, "cancelled (ECANCELED)" },
+        { ECONNABORTED, "connection aborted (ECONNABORTED)" },
+        { ECONNRESET, "connection reset by the peer (ECONNRESET)" },
+        { EDQUOT, "disk quota exceeded (EDQUOT)" },
+        { EEXIST, "already there (EEXIST)" },
+        { EFBIG, "file too large (EFBIG)" },
+        { EHOSTUNREACH, "no route to the host (EHOSTUNREACH)" },
+        { EINTR, "interrupted by a signal (EINTR)" },
+        { EINVAL, "invalid argument (EINVAL)" },
+        { EIO, "input/output error (EIO)" },
+        { EISDIR, "is a directory (EISDIR)" },
+        { EMFILE, "too many open files in this process (EMFILE)" },
+        { ENETDOWN, "network is down (ENETDOWN)" },
+        { ENETUNREACH, "network is unreachable (ENETUNREACH)" },
+        { ENFILE, "too many open files in the system (ENFILE)" },
+        { ENOBUFS, "no buffer space (ENOBUFS)" },
+        { ENODATA, "ended before its count (ENODATA)" },
+        { ENOENT, "no such file (ENOENT)" },
+        { ENOMEM, "out of memory (ENOMEM)" },
+        { ENOSPC, "no space left on the device (ENOSPC)" },
+        { ENOTCONN, "not connected (ENOTCONN)" },
+        { ENOTSOCK, "not a socket (ENOTSOCK)" },
+        { EPERM, "not permitted (EPERM)" },
+        { EPIPE, "the peer has closed (EPIPE)" },
+        { EROFS, "read-only file system (EROFS)" },
+        { ESPIPE, "cannot seek (ESPIPE)" },
+        { ETIMEDOUT, "timed out (ETIMEDOUT)" },
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].error == error)
+            return texts[i].text;
+    }
+    return "system error";
+}

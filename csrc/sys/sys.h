@@ -1,0 +1,132 @@
+/* sys: the system-call table.
+ *
+ * Everything the engine asks of the system goes through one table, reached by a pointer
+ * (about a nanosecond), so that a test can make the Nth call fail.  This folder alone
+ * includes OS headers and knows the variable errno.
+ *
+ * Every int function returns >= 0, or -errno with what may come listed beside it.  Nothing
+ * here blocks, except what is marked "disk" and epoll_wait.  EINTR may come from any of
+ * them (a tracer, a stopped process) and means "ask again"; engine threads block signals. */
+#ifndef SYS_SYS_H
+#define SYS_SYS_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/* What a descriptor is. */
+struct sys_file {
+    bool regular;
+    bool pipe;
+    bool socket;
+    int64_t size;    /* regular files */
+    uint64_t device; /* device and inode name the file itself */
+    uint64_t inode;
+    int access;      /* SYS_READ, SYS_WRITE or both */
+    bool append;
+};
+
+enum sys_access { SYS_READ = 1, SYS_WRITE = 2 };
+
+struct sys_socket {
+    int type;       /* SYS_STREAM, or another number */
+    bool connected;
+    bool tcp;
+};
+
+enum { SYS_STREAM = 1 };
+
+enum sys_shut { SYS_SHUT_WRITE, SYS_SHUT_BOTH };
+
+struct sys {
+    /* memory and time */
+    void *(*alloc)(size_t size); /* not zeroed; NULL when there is none */
+    void *(*alloc_aligned)(size_t alignment, size_t size);
+    void (*release)(void *memory);
+    void *(*arena_map)(size_t size);              /* address space, zero pages on first touch; NULL */
+    void (*arena_trim)(void *start, size_t size); /* back to zero pages */
+    void (*arena_unmap)(void *start, size_t size);
+    uint64_t (*now_us)(void); /* monotonic */
+
+    /* threads: EAGAIN.  All signals are blocked in it. */
+    int (*thread_start)(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
+
+    /* waiting: EMFILE ENFILE ENOMEM; set: ENOMEM ENOSPC EBADF EPERM EEXIST */
+    int (*epoll_open)(void);
+    int (*epoll_set)(int epoll_fd, int action, int fd, uint32_t events, uint64_t data);
+    int (*epoll_wait)(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+    int (*event_open)(void);
+    void (*event_signal)(int fd);
+    int (*event_clear)(int fd);
+    int (*event_wait)(int fd, int timeout_ms); /* 1 readable, 0 time-out, EINTR */
+
+    /* descriptors: EBADF EMFILE ENFILE */
+    int (*file_info)(int fd, struct sys_file *info);
+    int (*socket_info)(int fd, struct sys_socket *info); /* ENOTSOCK EBADF */
+    int (*duplicate)(int fd);
+    int (*nonblocking)(int fd, bool on); /* 1 when it was on before */
+    void (*close)(int fd);
+
+    /* client and peer sockets, never blocking: EAGAIN EINTR EPIPE ECONNRESET ENOTCONN ETIMEDOUT
+     * ENOMEM ENOBUFS, and what a route may say (EHOSTUNREACH ENETDOWN ...).  No signal. */
+    int64_t (*send)(int fd, const void *data, size_t length, bool more);
+    int64_t (*receive)(int fd, void *data, size_t length); /* 0 at the end */
+    int64_t (*peek)(int fd, void *data, size_t length);    /* leaves it there */
+    int (*shutdown)(int fd, enum sys_shut how);
+    int (*unsent)(int fd);       /* bytes not acknowledged by the peer */
+    int (*unread)(int fd);       /* bytes received, not read */
+    int (*cork)(int fd, bool on); /* off pushes; not TCP: 0 */
+    int (*push)(int fd);         /* let a last small segment go; not TCP: 0 */
+    int (*error)(int fd);        /* the pending error of the socket, positive; 0 when none */
+    void (*reset)(int fd);       /* cut the connection, whoever else holds a copy: a reset on TCP */
+
+    /* moving: as sockets, plus EIO EINVAL of the source.  Short at the file's end. */
+    int64_t (*send_file)(int fd, int file_fd, int64_t offset, size_t length);
+    int64_t (*splice)(int from_fd, int to_fd, size_t length, bool more);
+    int (*pipe_open)(int fds[2], int size); /* its real size; EMFILE ENFILE, EPERM: budget spent */
+
+    /* files: 1 all of it is in memory, 0 not, or unknown */
+    int (*file_cached)(int fd, int64_t offset, uint64_t length);
+    int64_t (*file_size)(int fd);
+    int64_t (*read_at)(int fd, void *data, size_t length, int64_t offset);        /* disk */
+    int64_t (*write_at)(int fd, const void *data, size_t length, int64_t offset); /* disk */
+    void (*close_file)(int fd);                                                   /* disk */
+
+    /* shared memory for the statistics block */
+    int (*memory_file)(const char *name); /* EMFILE ENFILE ENOMEM */
+    int (*open_file)(const char *path);   /* made when missing; ENOENT EACCES ... */
+    int (*resize)(int fd, int64_t size);  /* ENOSPC EFBIG */
+    void *(*map)(int fd, size_t size);    /* shared, read and write; NULL */
+};
+
+/* Linux. */
+extern const struct sys sys_linux;
+
+/* The table new engines use; tests put another one here. */
+extern const struct sys *sys_default;
+
+/* Number of forks this process is away from the one that loaded the library. */
+unsigned sys_generation(void);
+
+/* Install the fork counter; allowed again and again.  ENOMEM. */
+int sys_watch_forks(void);
+
+/* Block SIGPIPE in this thread for a while; `before` keeps what to restore.  A SIGPIPE that
+ * came meanwhile is swallowed. */
+struct sys_sigpipe {
+    bool was_pending;
+    bool was_blocked;
+};
+void sys_sigpipe_block(struct sys_sigpipe *before);
+void sys_sigpipe_restore(const struct sys_sigpipe *before);
+
+/* UWO_OK when this kernel has what we need, else a line that says what is missing. */
+const char *sys_kernel_lacks(void);
+
+/* One line of English for an errno.  Borrowed for ever. */
+const char *sys_error_text(int error);
+
+#endif

@@ -1,0 +1,36 @@
+/* ending: what becomes of the client socket after the program, as a pure machine.
+ *
+ *   close, all is well:
+ *     SHUTTING -- shut -------------> SETTLING
+ *              -- errno ------------> ABORTING   lost
+ *     SETTLING -- acknowledged -----> LINGERING
+ *              -- errno ------------> ABORTING   lost
+ *     LINGERING -- input is drained-> CLOSING
+ *     CLOSING -- closed ------------> ENDED
+ *   close, the program failed: a reset, so that the cut shows in every framing
+ *     ABORTING -- closed -----------> ENDED
+ *   give back, whatever the outcome:
+ *     PUSHING -- let out -----------> RETURNING
+ *     RETURNING -- as it was -------> ENDED
+ */
+#ifndef TASK_ENDING_H
+#define TASK_ENDING_H
+
+#include "task/op.h"
+
+struct ending {
+    uint8_t state;
+    bool lost;     /* the client did not acknowledge everything; see error */
+    int16_t error; /* positive errno behind it: ECANCELED when the want was withdrawn */
+};
+
+/* give_back: the socket returns to its submitter; failed: the program did not finish. */
+void ending_init(struct ending *ending, bool give_back, bool failed);
+
+/* The operation wanted now; false when all is done. */
+bool ending_next(const struct ending *ending, struct op *op);
+
+/* The one result for it. */
+void ending_step(struct ending *ending, const struct op_result *result);
+
+#endif
