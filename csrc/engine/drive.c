@@ -26,13 +26,10 @@ static void drive_begin(const struct sys *sys, struct transfer *transfer)
 /* The program is over: what is to become of the socket? */
 static void drive_end_program(struct transfer *transfer)
 {
-    const struct program *program = &transfer->program;
-
     transfer->phase = PHASE_ENDING;
-    transfer->outcome = program->outcome;
-    transfer->error = program->error;
     transfer->stop = 0;
-    ending_init(&transfer->ending, transfer->give_back, program->outcome != UWO_FINISHED);
+    ending_init(&transfer->ending, transfer->give_back,
+                transfer->program.outcome != UWO_FINISHED);
 }
 
 /* The operation wanted now; false when nothing is. */
@@ -59,8 +56,8 @@ static void drive_step_ending(struct transfer *transfer, const struct op_result 
 
     ending_step(ending, result);
     if (ending->lost && !was_lost) {
-        transfer->outcome = transfer->stop ? transfer->stop : UWO_CLIENT_GONE;
-        transfer->error = transfer->stop ? 0 : ending->error;
+        transfer->program.outcome = transfer->stop ? transfer->stop : UWO_CLIENT_GONE;
+        transfer->program.error = transfer->stop ? 0 : ending->error;
     }
     if (result->error == ECANCELED)
         transfer->stop = 0;
@@ -78,8 +75,9 @@ static void drive_step(struct transfer *transfer, const struct op *op,
     }
     program_step(program, transfer_pace(transfer), op, result);
     atomic_store_explicit(&transfer->bytes_queued, program->bytes_queued, memory_order_relaxed);
-    atomic_store_explicit(&transfer->bytes_received, program->bytes_received,
-                          memory_order_relaxed);
+    if (op->kind == OP_RECEIVE)
+        atomic_store_explicit(&transfer->extra->bytes_received, program->bytes_received,
+                              memory_order_relaxed);
 }
 
 _Static_assert(STATS_no_resource - STATS_finished == UWO_NO_RESOURCE,
@@ -87,7 +85,7 @@ _Static_assert(STATS_no_resource - STATS_finished == UWO_NO_RESOURCE,
 
 static void drive_count(stats_value *stats, const struct transfer *transfer)
 {
-    stats_add_shared(stats, STATS_finished + transfer->outcome, 1);
+    stats_add_shared(stats, STATS_finished + transfer->program.outcome, 1);
     stats_add_shared(stats, STATS_bytes_acked, atomic_load(&transfer->bytes_acked));
     if (!transfer->waited)
         stats_add_shared(stats, STATS_first_try, 1);
@@ -96,29 +94,22 @@ static void drive_count(stats_value *stats, const struct transfer *transfer)
 static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
 {
     transfer->phase = PHASE_ENDED;
-    transfer->ended_us = engine->sys->now_us();
-    if (transfer->growing)
-        pthread_mutex_lock(&engine->lock); /* its producer may be appending */
+    transfer->limits.progress_us = engine->sys->now_us();
+    if (transfer->shared)
+        pthread_mutex_lock(&engine->lock);
     atomic_store(&transfer->done, true);
-    if (transfer->growing)
+    if (transfer->shared)
         pthread_mutex_unlock(&engine->lock);
     transfer_forget(engine->sys, transfer);
 }
 
 /* ---- waiting ---- */
 
-static bool lingering(const struct transfer *transfer)
-{
-    return transfer->linger_end_ms != 0;
-}
-
 /* Arm the timer for the next time this transfer must be looked at, at until_us at the latest. */
 static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
 {
     uint64_t due_us = limits_next_us(&transfer->limits, transfer_floor(transfer), loop->now_us);
 
-    if (lingering(transfer))
-        due_us = transfer->limits.started_us + transfer->linger_end_ms * UINT64_C(1000);
     if (until_us < due_us)
         due_us = until_us;
 
@@ -351,17 +342,17 @@ void drive_event(struct loop *loop, struct transfer *transfer, bool peer, uint32
 void drive_timer(struct loop *loop, struct transfer *transfer)
 {
     uint64_t queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
-    uint64_t received = atomic_load_explicit(&transfer->bytes_received, memory_order_relaxed);
+    uint64_t received = transfer->program.bytes_received;
     uint64_t acked = transfer_acked(loop->sys, transfer);
     bool waiting = transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME;
     int outcome = UWO_FINISHED;
 
-    if (!lingering(transfer))
+    if (!transfer->lingering)
         outcome = limits_judge(&transfer->limits, transfer_floor(transfer), loop->now_us,
                                acked + received, !waiting || acked < queued);
     if (outcome != UWO_FINISHED)
         drive_stop(loop, transfer, (uint8_t)outcome);
-    else if (transfer->wait == WAIT_TIME || (lingering(transfer) && transfer->wait == WAIT_SOCKET))
+    else if (transfer->wait == WAIT_TIME || (transfer->lingering && transfer->wait == WAIT_SOCKET))
         drive(loop, transfer);
     else
         drive_arm(loop, transfer, UINT64_MAX);
@@ -425,7 +416,7 @@ void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
 void drive_leave_behind(struct loop *loop, struct transfer *transfer)
 {
     loop->engine->left_behind = true;
-    transfer->outcome = UWO_CANCELLED;
+    transfer->program.outcome = UWO_CANCELLED;
     transfer->extra = NULL; /* the helper's, for ever */
     transfer->program.count = transfer->released = 0;
     drive_done(loop->engine, transfer);
@@ -483,13 +474,8 @@ void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)
     struct op op;
     struct op_result result = { 0 };
 
-    program_stop(&transfer->program, UWO_CANCELLED);
-    if (transfer->phase == PHASE_RUNNING) {
-        transfer->program.outcome = UWO_CANCELLED;
-        drive_end_program(transfer);
-    } else {
-        transfer->outcome = UWO_CANCELLED;
-    }
+    transfer->program.outcome = UWO_CANCELLED;
+    transfer->phase = PHASE_ENDING;
     ending_init(&transfer->ending, transfer->give_back, true);
     while (ending_next(&transfer->ending, &op)) {
         operate_simple(engine, transfer, &op, &result);

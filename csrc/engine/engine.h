@@ -64,6 +64,7 @@ enum transfer_wait {
 
 /* What only some transfers need. */
 struct extra {
+    stats_value bytes_received; /* as the program counts, for everybody */
     struct pace pace;        /* rate 0: none */
     struct rate_floor floor; /* rate 0: none */
     uint8_t *leftover;       /* owned; bytes read from the client before the hand-over */
@@ -94,38 +95,35 @@ struct transfer {
     struct timer timer;
     struct program program;
     struct instruction first[INLINE_INSTRUCTIONS]; /* the list, when it is short */
-    struct limits limits;
+    struct limits limits;       /* once ended, progress_us is the time of the end */
     stats_value bytes_queued;   /* as the program counts, for everybody */
-    stats_value bytes_received;
     stats_value bytes_acked;    /* as last seen */
     uint64_t tag;
     struct extra *extra;
-    uint64_t ended_us;
     int client_fd;              /* [lock] -1 once closed or returned */
-    int error;
     uint32_t released;          /* instructions before this one are released */
-    uint32_t linger_end_ms;     /* after limits.started_us; 0 until lingering */
     struct ending ending;
-    uint8_t thread;
-    uint8_t outcome;
-    uint8_t phase;
-    uint8_t wait;
-    bool committed : 1;         /* [lock] */
-    bool cancel_early : 1;      /* [lock] */
-    atomic_bool done;
-    atomic_bool shut;           /* our FIN is on its way: it counts in the unsent bytes */
+    uint8_t thread;             /* fixed from commit on, as are the next four */
+    bool shared;                /* it grows or receives: others look into extra, under the lock */
+    bool tcp;
     bool give_back;
     bool growing;
-    bool tcp;
-    bool try_first;
-    bool begun;                 /* the first drive has been */
-    bool was_nonblocking;
-    bool corked;
-    bool registered;            /* client_fd is in the epoll set */
-    bool hung;                  /* epoll said error or hang-up */
-    bool closing;               /* WAIT_DISK is for DISK_CLOSE */
-    bool waited;                /* it did not finish at the first try */
+    bool try_first : 1;         /* [lock], as are the next two */
+    bool committed : 1;
+    bool cancel_early : 1;
+    atomic_bool done;
+    atomic_bool shut;           /* our FIN is on its way: it counts in the unsent bytes */
+    uint8_t phase;
+    uint8_t wait;
     uint8_t stop;               /* enum uwo_outcome: withdraw the outstanding want; or 0 */
+    bool begun : 1;             /* the socket has been made ready */
+    bool was_nonblocking : 1;
+    bool corked : 1;
+    bool registered : 1;        /* client_fd is in the epoll set */
+    bool hung : 1;              /* epoll said error or hang-up */
+    bool closing : 1;           /* WAIT_DISK is for DISK_CLOSE */
+    bool lingering : 1;         /* the deadline in limits is that of the lingering */
+    bool waited : 1;            /* it did not finish at the first try */
 };
 
 struct loop {
@@ -217,7 +215,9 @@ static inline struct pace *transfer_pace(const struct transfer *transfer)
 
 static inline struct rate_floor *transfer_floor(const struct transfer *transfer)
 {
-    return transfer->extra && transfer->extra->floor.rate ? &transfer->extra->floor : NULL;
+    bool judged = transfer->extra && transfer->extra->floor.rate && !transfer->lingering;
+
+    return judged ? &transfer->extra->floor : NULL;
 }
 
 /* ---- loop.c ---- */

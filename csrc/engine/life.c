@@ -9,9 +9,10 @@ static void life_disk_done(void *context, struct disk_job *job)
 {
     struct uwo_engine *engine = context;
     struct transfer *transfer = job->owner;
+    struct loop *loop = &engine->loops[transfer->thread]; /* once posted, it may be gone */
 
     if (transfer_post(engine, transfer, MAIL_DISK))
-        engine->sys->event_signal(engine->loops[transfer->thread].wake_fd);
+        engine->sys->event_signal(loop->wake_fd);
 }
 
 static int life_init_memory(struct uwo_engine *engine)

@@ -451,11 +451,15 @@ static enum operated operate_receive(struct loop *loop, struct transfer *transfe
 static enum operated operate_linger(struct loop *loop, struct transfer *transfer)
 {
     enum { READS_MAX = 16 };
-    uint64_t passed_ms = (loop->now_us - transfer->limits.started_us) / 1000;
+    struct limits *limits = &transfer->limits;
+    uint64_t passed_ms = (loop->now_us - limits->started_us) / 1000;
 
-    if (transfer->linger_end_ms == 0)
-        transfer->linger_end_ms = (uint32_t)passed_ms + loop->engine->options.linger_ms;
-    if (passed_ms >= transfer->linger_end_ms)
+    if (!transfer->lingering) {
+        transfer->lingering = true;
+        limits->deadline_ms = (uint32_t)passed_ms + loop->engine->options.linger_ms;
+        limits->no_progress_ms = LIMITS_NEVER;
+    }
+    if (passed_ms >= limits->deadline_ms)
         return OPERATED_RESULT;
     for (int i = 0; i < READS_MAX; i++) {
         int64_t got = loop->sys->receive(transfer->client_fd, loop->scratch, SCRATCH_SIZE);

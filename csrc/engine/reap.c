@@ -62,12 +62,12 @@ static void reap_leftover(const struct sys *sys, struct transfer *transfer,
 static void reap_done(struct uwo_engine *engine, struct transfer *transfer, struct uwo_event *event)
 {
     event->kind = UWO_EVENT_DONE;
-    event->outcome = transfer->outcome;
-    event->error = transfer->error;
+    event->outcome = transfer->program.outcome;
+    event->error = transfer->program.error;
     event->bytes_queued = atomic_load(&transfer->bytes_queued);
     event->bytes_acked = atomic_load(&transfer->bytes_acked);
-    event->bytes_received = atomic_load(&transfer->bytes_received);
-    event->duration_us = transfer->ended_us - transfer->limits.started_us;
+    event->bytes_received = transfer->program.bytes_received;
+    event->duration_us = transfer->limits.progress_us - transfer->limits.started_us;
     reap_leftover(engine->sys, transfer, event);
     pthread_mutex_lock(&engine->lock);
     event->client_fd = transfer->client_fd;

@@ -92,19 +92,22 @@ static uint64_t submit_waiting(const struct instruction *list, uint32_t count)
 
 /* ---- reserve ---- */
 
+static bool submit_has(const struct submission *submission, uint32_t kind)
+{
+    for (size_t i = 0; i < submission->program->count; i++) {
+        if (submission->program->instructions[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
 static bool submit_needs_extra(const struct submission *submission)
 {
     const struct uwo_transfer *wanted = submission->wanted;
 
-    if (wanted->rate_min || wanted->rate_max || wanted->leftover_size || wanted->flags & UWO_GROWING)
-        return true;
-    for (size_t i = 0; i < submission->program->count; i++) {
-        uint32_t kind = submission->program->instructions[i].kind;
-
-        if (kind == UWO_SPLICE || kind == UWO_RECEIVE_FILE)
-            return true;
-    }
-    return false;
+    return wanted->rate_min || wanted->rate_max || wanted->leftover_size ||
+           wanted->flags & UWO_GROWING || submit_has(submission, UWO_SPLICE) ||
+           submit_has(submission, UWO_RECEIVE_FILE);
 }
 
 static int submit_fill_extra(const struct sys *sys, struct transfer *transfer,
@@ -165,6 +168,7 @@ static int submit_fill(const struct sys *sys, struct transfer *transfer,
     transfer->tag = submission->tag;
     transfer->give_back = wanted->after == UWO_GIVE_BACK;
     transfer->growing = wanted->flags & UWO_GROWING;
+    transfer->shared = transfer->growing || submit_has(submission, UWO_RECEIVE_FILE);
     transfer->try_first = wanted->flags & UWO_TRY_FIRST;
     transfer->limits.deadline_ms = wanted->deadline_ms ? wanted->deadline_ms : LIMITS_NEVER;
     transfer->limits.no_progress_ms = wanted->no_progress_ms;
@@ -440,11 +444,15 @@ int submit_progress(struct uwo_engine *engine, uint64_t id, struct uwo_progress 
     progress->ended = ended;
     progress->bytes_acked = transfer_acked(sys, transfer);
     progress->bytes_queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
-    progress->bytes_received =
-        atomic_load_explicit(&transfer->bytes_received, memory_order_relaxed);
-    progress->bytes_waiting = transfer->growing && !ended ? transfer->extra->waiting : 0;
     progress->duration_us =
-        (ended ? transfer->ended_us : sys->now_us()) - transfer->limits.started_us;
+        (ended ? transfer->limits.progress_us : sys->now_us()) - transfer->limits.started_us;
+    progress->bytes_waiting = 0;
+    progress->bytes_received = ended ? transfer->program.bytes_received : 0;
+    if (transfer->shared && !ended) {
+        progress->bytes_waiting = transfer->extra->waiting;
+        progress->bytes_received =
+            atomic_load_explicit(&transfer->extra->bytes_received, memory_order_relaxed);
+    }
     pthread_mutex_unlock(&engine->lock);
     return UWO_OK;
 }

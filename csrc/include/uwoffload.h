@@ -163,8 +163,10 @@ struct uwo_transfer {
     uint32_t flags;             /* enum uwo_transfer_flag */
     uint32_t deadline_ms;       /* for the whole transfer; 0 = none */
     uint32_t no_progress_ms;    /* longest time without a byte acknowledged or received;
-                                 * 0 = 60000, UWO_NEVER = no limit */
-    uint32_t rate_min_grace_ms; /* time before rate_min is judged, and its window; 0 = 5000 */
+                                 * 0 = 60000, UWO_NEVER = no limit.  A UNIX socket shows what its
+                                 * peer has read in steps of up to 64 KiB */
+    uint32_t rate_min_grace_ms; /* time before rate_min is judged, then judged as often, over
+                                 * twice as long; 0 = 5000 */
     uint32_t high_water;        /* growing: bytes waiting at which append says UWO_E_FULL; 0 = 1 MiB */
     uint64_t rate_min;          /* bytes/s the peer must acknowledge (or send); 0 = none */
     uint64_t rate_max;          /* bytes/s at most; 0 = none */

@@ -22,26 +22,23 @@ void limits_start(struct limits *limits, uint64_t now_us)
 
 void rate_floor_start(struct rate_floor *floor, uint64_t now_us)
 {
-    floor->window_us = now_us;
-    floor->window_moved = 0;
+    floor->previous_us = floor->window_us = now_us;
+    floor->previous_moved = floor->window_moved = 0;
 }
 
 /* True when the window that has just ended was too slow; starts the next one. */
 static bool rate_floor_broken(struct rate_floor *floor, uint64_t now_us, uint64_t moved, bool owed)
 {
-    uint64_t length_us = now_us - floor->window_us;
-    uint64_t bytes = moved - floor->window_moved;
+    uint64_t length_us = now_us - floor->previous_us;
+    uint64_t bytes = moved - floor->previous_moved;
 
-    if (!owed) { /* nobody waits for the peer: its window starts over */
-        floor->window_us = now_us;
-        floor->window_moved = moved;
+    if (owed && now_us - floor->window_us < floor->window_ms * US_PER_MS)
         return false;
-    }
-    if (length_us < floor->window_ms * US_PER_MS)
-        return false;
+    floor->previous_us = owed ? floor->window_us : now_us; /* nobody waits: it starts over */
+    floor->previous_moved = owed ? floor->window_moved : moved;
     floor->window_us = now_us;
     floor->window_moved = moved;
-    return (double)bytes * (double)US_PER_S < (double)floor->rate * (double)length_us;
+    return owed && (double)bytes * (double)US_PER_S < (double)floor->rate * (double)length_us;
 }
 
 int limits_judge(struct limits *limits, struct rate_floor *floor, uint64_t now_us, uint64_t moved,

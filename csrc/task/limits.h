@@ -19,12 +19,15 @@ struct limits {
     uint32_t no_progress_ms; /* or LIMITS_NEVER */
 };
 
-/* The minimum rate: judged once per window, the first of which is the grace time. */
+/* The minimum rate: judged at the end of each window, the first of which is the grace time,
+ * over that window and the one before it: acknowledgements come in lumps. */
 struct rate_floor {
-    uint64_t rate;         /* bytes/s */
-    uint64_t window_us;    /* start of the running window */
-    uint64_t window_moved; /* bytes moved before it */
-    uint32_t window_ms;    /* its length */
+    uint64_t rate;           /* bytes/s */
+    uint64_t window_us;      /* start of the running window */
+    uint64_t window_moved;   /* bytes moved before it */
+    uint64_t previous_us;    /* the same for the window before */
+    uint64_t previous_moved;
+    uint32_t window_ms;      /* length of a window */
 };
 
 /* The maximum rate: a token bucket that gives out quanta of a sixteenth of a second and

@@ -45,6 +45,10 @@ static void program_advance(struct program *program)
     const struct task *task = &program->task;
 
     program->open = false;
+    if (program->stopped) {
+        program_end(program, program->stopped, 0);
+        return;
+    }
     if (task->outcome != 0) {
         program_end(program, program_outcome(task), -task->outcome);
         return;
