@@ -296,8 +296,28 @@ static int check_instruction(struct check *check)
     return checks[instruction->kind](check);
 }
 
+/* A descriptor that moves has one new owner: it may stand there once. */
+static int check_moves_once(const struct uwo_program *program, size_t at, bool shared,
+                            struct uwo_error *error)
+{
+    const struct uwo_instruction *list = program->instructions;
+
+    if (list[at].kind == UWO_SEND || list[at].flags & UWO_KEEP_FD)
+        return 0;
+    for (size_t i = 0; i < at; i++) {
+        if (list[i].kind != UWO_SEND && list[i].fd == list[at].fd)
+            shared = true;
+    }
+    if (shared)
+        return check_fail(error, (int)at, UWO_E_INVALID,
+                          "fd is %d: it is used more than once and can move only once; set "
+                          "UWO_KEEP_FD (Python: give the file object)",
+                          list[at].fd);
+    return 0;
+}
+
 int check_program(const struct sys *sys, const struct uwo_program *program, int client_fd,
-                  struct checked *checked, struct uwo_error *error)
+                  bool shared, struct checked *checked, struct uwo_error *error)
 {
     if (!program || program->size != sizeof *program)
         return check_fail(error, -1, UWO_E_INVALID,
@@ -319,6 +339,8 @@ int check_program(const struct sys *sys, const struct uwo_program *program, int 
         };
         int status = check_instruction(&check);
 
+        if (status == 0)
+            status = check_moves_once(program, i, shared, error);
         if (status < 0)
             return status;
     }

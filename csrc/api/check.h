@@ -21,8 +21,9 @@ int check_transfer(const struct uwo_transfer *given, struct uwo_transfer *comple
 /* A connected stream socket.  Sets *tcp. */
 int check_client(const struct sys *sys, int client_fd, bool *tcp, struct uwo_error *error);
 
-/* A program for this client (-1: not known), with what was found out about each instruction. */
+/* A program for this client (-1: not known), with what was found out about each instruction.
+ * shared: it is for several transfers, so no descriptor can move. */
 int check_program(const struct sys *sys, const struct uwo_program *program, int client_fd,
-                  struct checked *checked, struct uwo_error *error);
+                  bool shared, struct checked *checked, struct uwo_error *error);
 
 #endif

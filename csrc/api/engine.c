@@ -87,6 +87,15 @@ static int explain(const struct uwo_engine *engine, int status, struct uwo_error
     }
 }
 
+static bool splices(const struct uwo_program *program)
+{
+    for (size_t i = 0; i < program->count; i++) {
+        if (program->instructions[i].kind == UWO_SPLICE)
+            return true;
+    }
+    return false;
+}
+
 int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
                              const struct uwo_program *const *programs, bool same_program,
                              const struct uwo_transfer *wanted, size_t count, uint64_t *ids,
@@ -107,9 +116,12 @@ int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
         submission.client_fd = client_fd;
         submission.tag = complete.tag + done;
         status = check_client(engine->sys, client_fd, &submission.tcp, error);
-        if (status == 0 && (done == 0 || !same_program)) {
-            submission.program = programs[done];
-            status = check_program(engine->sys, submission.program, client_fd, checked, error);
+        if (status < 0 && error && count > 1)
+            error->index = (int)done;
+        if (status == 0 && (done == 0 || !same_program || splices(submission.program))) {
+            submission.program = programs[same_program ? 0 : done];
+            status = check_program(engine->sys, submission.program, client_fd,
+                                   same_program && count > 1, checked, error);
         }
         if (status < 0)
             break;
@@ -167,7 +179,7 @@ int uwo_transfer_append(struct uwo_engine *engine, uint64_t id, const struct uwo
 
     if (forked(engine))
         return check_fail(error, -1, UWO_E_FORKED, "%s", uwo_status_text(UWO_E_FORKED));
-    status = check_program(engine->sys, program, -1, checked, error);
+    status = check_program(engine->sys, program, -1, false, checked, error);
     if (status < 0)
         return status;
     status = submit_append(engine, id, &submission);

@@ -247,6 +247,15 @@ static void drive_account(struct loop *loop, struct transfer *transfer, const st
         drive_make_room(loop, transfer, result->bytes_out);
 }
 
+/* Waiting for time or more is pointless once the client is gone, unless it has left bytes for us
+ * to receive. */
+static bool drive_pointless(const struct transfer *transfer, const struct op *op)
+{
+    return transfer->hung &&
+           (op->kind == OP_MORE ||
+            (op->kind == OP_WAIT && transfer->program.task.want.kind != OP_RECEIVE));
+}
+
 /* One operation.  True to go on with this transfer. */
 static bool drive_once(struct loop *loop, struct transfer *transfer, const struct op *op,
                        uint64_t *moved)
@@ -256,7 +265,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
 
     if (transfer->stop && drive_may_withdraw(op)) {
         result.error = ECANCELED;
-    } else if (transfer->hung && (op->kind == OP_WAIT || op->kind == OP_MORE)) {
+    } else if (drive_pointless(transfer, op)) {
         int error = loop->sys->error(transfer->client_fd);
 
         result.error = error ? error : ECONNRESET;
@@ -415,6 +424,11 @@ void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
 
 void drive_leave_behind(struct loop *loop, struct transfer *transfer)
 {
+    struct op back = { .kind = OP_RETURN };
+    struct op_result result = { 0 };
+
+    if (transfer->give_back)
+        operate_simple(loop->engine, transfer, &back, &result);
     loop->engine->left_behind = true;
     transfer->program.outcome = UWO_CANCELLED;
     transfer->extra = NULL; /* the helper's, for ever */

@@ -63,6 +63,21 @@ static enum operated operate_send(const struct sys *sys, struct transfer *transf
     return (size_t)sent < length ? OPERATED_FULL : OPERATED_RESULT;
 }
 
+/* Less was sent than asked: the socket is full, or the file ended at `end`.  Asking the file
+ * costs less than asking the socket again.  Where the file may claim more than it holds (sparse,
+ * compressed, or of a pseudo file system) the socket is asked all the same, for after a short
+ * file no edge would come. */
+static enum operated operate_short(const struct sys *sys, int fd, int64_t end,
+                                   struct op_result *result)
+{
+    bool dense = false;
+    int64_t size = sys->file_size(fd, &dense);
+
+    if (size >= 0 && end >= size)
+        result->side = END_FILE;
+    return dense && end < size ? OPERATED_FULL : OPERATED_RESULT;
+}
+
 static enum operated operate_send_file(const struct sys *sys, struct transfer *transfer,
                                        const struct op *op, struct op_result *result)
 {
@@ -75,17 +90,11 @@ static enum operated operate_send_file(const struct sys *sys, struct transfer *t
     result->bytes_in = result->bytes_out = (uint64_t)sent;
     if ((size_t)sent == length)
         return OPERATED_RESULT;
-    /* Short: the socket is full, or the file has ended.  Asking the file costs less than asking
-     * the socket again, and an edge would never come for an empty one. */
-    int64_t size = sys->file_size(fd);
-
-    if (size < 0)
-        return operate_failed(size, END_FILE, result);
-    if (op->offset + sent >= size) {
+    if (sent == 0) {
         result->side = END_FILE;
         return OPERATED_RESULT;
     }
-    return sent == 0 ? OPERATED_BLOCKED : OPERATED_FULL;
+    return operate_short(sys, fd, op->offset + sent, result);
 }
 
 static bool operate_all_acked(const struct sys *sys, struct transfer *transfer)

@@ -59,7 +59,8 @@ static void stats_describe(const struct uwo_stats *stats, const struct stats_hea
 /* Map the file, new or from before. */
 static int stats_attach(struct uwo_stats *stats, const struct stats_header *shape)
 {
-    int64_t size = stats->sys->file_size(stats->fd);
+    bool dense;
+    int64_t size = stats->sys->file_size(stats->fd, &dense);
     int status;
 
     if (size < 0)

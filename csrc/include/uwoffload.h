@@ -5,7 +5,8 @@
  *
  * Conventions
  * - Every public struct begins with its size: set it to sizeof the struct before
- *   the call, so that a host compiled against an older header keeps working.
+ *   the call.  It tells a later library which version of the struct it is given;
+ *   a size that the library does not know is refused.
  * - Functions return UWO_OK (0) or a count >= 0, and on failure a negative value:
  *   one of UWO_E_... or -errno.  uwo_status_text() names both.
  * - Ownership words: "takes" = we close or free it; "borrows" = only during the
@@ -184,7 +185,8 @@ int uwo_engine_reserve(struct uwo_engine *engine, int client_fd, const struct uw
                        const struct uwo_transfer *wanted, uint64_t *id, struct uwo_error *error);
 
 /* The same for a batch: client_fds[i] gets programs[i] (or programs[0] when
- * same_program), tags wanted->tag + i.  All or nothing. */
+ * same_program: its descriptors then need UWO_KEEP_FD), tags wanted->tag + i.  All
+ * or nothing; error->index is the element at fault when the client is. */
 int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
                              const struct uwo_program *const *programs, bool same_program,
                              const struct uwo_transfer *wanted, size_t count, uint64_t *ids,
@@ -290,7 +292,8 @@ void uwo_free(void *memory);
  * one slot per worker and thread, each with one writer.  Layout: csrc/engine/stats.h.
  * Counters go on when a worker is started again in the same slot. */
 
-/* Make a block: a new file at path, or a memfd when path is NULL.  Gives *stats.
+/* Make a block: a file at path, or a memfd when path is NULL.  A file of the same
+ * shape is taken over with its counters; any other file is refused.  Gives *stats.
  * threads_max counts the event loops of one worker.  Returns UWO_OK,
  * UWO_E_INVALID or -errno. */
 int uwo_stats_create(const char *path, uint32_t workers_max, uint32_t threads_max,

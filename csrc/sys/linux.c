@@ -357,11 +357,14 @@ static int linux_file_cached(int fd, int64_t offset, uint64_t length)
     return cached >= 0 ? cached : linux_probe_cached(fd, offset, length);
 }
 
-static int64_t linux_file_size(int fd)
+static int64_t linux_file_size(int fd, bool *dense)
 {
     struct stat stat;
 
-    return fstat(fd, &stat) < 0 ? -errno : stat.st_size;
+    if (fstat(fd, &stat) < 0)
+        return -errno;
+    *dense = stat.st_blocks * 512 >= stat.st_size;
+    return stat.st_size;
 }
 
 static int64_t linux_read_at(int fd, void *data, size_t length, int64_t offset)

@@ -90,7 +90,7 @@ struct sys {
 
     /* files: 1 all of it is in memory, 0 not, or unknown */
     int (*file_cached)(int fd, int64_t offset, uint64_t length);
-    int64_t (*file_size)(int fd);
+    int64_t (*file_size)(int fd, bool *dense); /* dense: every byte of it has a place on disk */
     int64_t (*read_at)(int fd, void *data, size_t length, int64_t offset);        /* disk */
     int64_t (*write_at)(int fd, const void *data, size_t length, int64_t offset); /* disk */
     void (*close_file)(int fd);                                                   /* disk */
@@ -123,7 +123,7 @@ struct sys_sigpipe {
 void sys_sigpipe_block(struct sys_sigpipe *before);
 void sys_sigpipe_restore(const struct sys_sigpipe *before);
 
-/* UWO_OK when this kernel has what we need, else a line that says what is missing. */
+/* NULL when this kernel has what we need, else a line that says what is missing. */
 const char *sys_kernel_lacks(void);
 
 /* One line of English for an errno.  Borrowed for ever. */
