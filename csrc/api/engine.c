@@ -220,32 +220,53 @@ int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t 
         return UWO_E_FORKED;
     if (max == 0 || max > INT32_MAX || events->size != sizeof *events)
         return UWO_E_INVALID;
-    return reap_events(engine, events, max);
+
+    int count = reap_events(engine, events, max);
+
+    /* A wake is for those who wait; without any it has done its work by making the descriptor
+     * readable. */
+    if (atomic_load(&engine->woken) && atomic_load(&engine->waiters) > 0)
+        engine->sys->event_signal(engine->event_fd);
+    else
+        atomic_store(&engine->woken, false);
+    return count;
+}
+
+/* Wait for events until until_us (UINT64_MAX: for ever). */
+static int wait_until(struct uwo_engine *engine, struct uwo_event *events, size_t max,
+                      uint64_t until_us)
+{
+    const struct sys *sys = engine->sys;
+
+    for (;;) {
+        int count = reap_events(engine, events, max);
+        uint64_t now_us = sys->now_us();
+        uint64_t left_ms = now_us >= until_us ? 0 : (until_us - now_us + 999) / 1000;
+        int ready;
+
+        if (count != 0 || atomic_exchange(&engine->woken, false) || left_ms == 0)
+            return count;
+        ready = sys->event_wait(engine->event_fd, left_ms > INT32_MAX ? -1 : (int)left_ms);
+        if (ready < 0)
+            return ready;
+    }
 }
 
 int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max, int timeout_ms)
 {
-    const struct sys *sys;
-    uint64_t until_us;
-    int count = uwo_engine_reap(engine, events, max);
+    uint64_t until_us = UINT64_MAX;
+    int count;
 
-    if (count != 0 || timeout_ms == 0)
-        return count;
-    sys = engine->sys;
-    until_us = sys->now_us() + (uint64_t)timeout_ms * 1000;
-    for (;;) {
-        uint64_t now_us = sys->now_us();
-        int left_ms = timeout_ms < 0       ? -1
-                      : now_us >= until_us ? 0
-                                           : (int)((until_us - now_us + 999) / 1000);
-        int ready = sys->event_wait(engine->event_fd, left_ms);
-
-        if (ready <= 0)
-            return ready;
-        count = reap_events(engine, events, max);
-        if (count != 0 || atomic_exchange(&engine->woken, false))
-            return count;
-    }
+    if (forked(engine))
+        return UWO_E_FORKED;
+    if (max == 0 || max > INT32_MAX || events->size != sizeof *events)
+        return UWO_E_INVALID;
+    if (timeout_ms >= 0)
+        until_us = engine->sys->now_us() + (uint64_t)timeout_ms * 1000;
+    atomic_fetch_add(&engine->waiters, 1);
+    count = wait_until(engine, events, max, until_us);
+    atomic_fetch_sub(&engine->waiters, 1);
+    return count;
 }
 
 void uwo_engine_wake(struct uwo_engine *engine)

@@ -6,8 +6,8 @@
 /* What one transfer may do before the others have their turn. */
 enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
 
-/* How soon to look again for a buffer. */
-enum { BUFFER_RETRY_US = 5000 };
+/* How soon to look again for a buffer, and at a socket that may have room without an edge. */
+enum { BUFFER_RETRY_US = 5000, UNSURE_US = 500000 };
 
 /* ---- the machines ---- */
 
@@ -18,7 +18,7 @@ static void drive_begin(const struct sys *sys, struct transfer *transfer)
     transfer->begun = true;
     transfer->was_nonblocking = was != 0;
     if (was < 0)
-        program_stop(&transfer->program, UWO_NO_RESOURCE);
+        program_stop(&transfer->program, UWO_NO_RESOURCE, -was);
     if (transfer->tcp && !transfer_pace(transfer) && program_is_bulk(&transfer->program))
         transfer->corked = sys->cork(transfer->client_fd, true) == 0;
 }
@@ -56,7 +56,9 @@ static void drive_step_ending(struct transfer *transfer, const struct op_result 
 
     ending_step(ending, result);
     if (ending->lost && !was_lost) {
-        transfer->program.outcome = transfer->stop ? transfer->stop : UWO_CLIENT_GONE;
+        transfer->program.outcome = transfer->stop               ? transfer->stop
+                                    : result->side == END_CLIENT ? UWO_CLIENT_GONE
+                                                                 : UWO_NO_RESOURCE;
         transfer->program.error = transfer->stop ? 0 : ending->error;
     }
     if (result->error == ECANCELED)
@@ -112,6 +114,8 @@ static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t unt
 
     if (until_us < due_us)
         due_us = until_us;
+    if (transfer->unsure && loop->now_us + UNSURE_US < due_us)
+        due_us = loop->now_us + UNSURE_US;
 
     uint64_t due_ms = due_us == UINT64_MAX ? TIMERS_NEVER : (due_us + 999) / 1000;
 
@@ -148,8 +152,9 @@ static void drive_later(struct loop *loop, struct transfer *transfer)
     drive_arm(loop, transfer, UINT64_MAX);
 }
 
-/* Park it.  False when that failed: *result then says why. */
-static bool drive_park(struct loop *loop, struct transfer *transfer, uint8_t wait,
+/* Park it.  False when that failed: *result then says why.  unsure: it did not try until the
+ * socket said no. */
+static bool drive_park(struct loop *loop, struct transfer *transfer, uint8_t wait, bool unsure,
                        uint64_t until_us, struct op_result *result)
 {
     if (wait != WAIT_DISK)
@@ -158,6 +163,7 @@ static bool drive_park(struct loop *loop, struct transfer *transfer, uint8_t wai
         return false;
     transfer->wait = wait;
     transfer->waited = true;
+    transfer->unsure = unsure;
     drive_arm(loop, transfer, until_us);
     return true;
 }
@@ -275,18 +281,18 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     }
     switch (operated) {
     case OPERATED_PENDING:
-        drive_park(loop, transfer, WAIT_DISK, UINT64_MAX, &result);
+        drive_park(loop, transfer, WAIT_DISK, false, UINT64_MAX, &result);
         return false;
     case OPERATED_BLOCKED:
-        if (drive_park(loop, transfer, WAIT_SOCKET, UINT64_MAX, &result))
+        if (drive_park(loop, transfer, WAIT_SOCKET, false, UINT64_MAX, &result))
             return false;
         break;
     case OPERATED_MORE:
-        if (drive_park(loop, transfer, WAIT_MORE, UINT64_MAX, &result))
+        if (drive_park(loop, transfer, WAIT_MORE, false, UINT64_MAX, &result))
             return false;
         break;
     case OPERATED_TIME:
-        if (drive_park(loop, transfer, WAIT_TIME,
+        if (drive_park(loop, transfer, WAIT_TIME, false,
                        op->kind == OP_WAIT ? op->until_us : loop->now_us + BUFFER_RETRY_US,
                        &result))
             return false;
@@ -302,9 +308,9 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     *moved += result.bytes_in + result.bytes_out;
     if (operated != OPERATED_FULL || transfer->phase != PHASE_RUNNING)
         return true;
-    if (drive_park(loop, transfer, WAIT_SOCKET, UINT64_MAX, &result))
+    if (drive_park(loop, transfer, WAIT_SOCKET, true, UINT64_MAX, &result))
         return false;
-    program_stop(&transfer->program, UWO_NO_RESOURCE);
+    program_stop(&transfer->program, UWO_NO_RESOURCE, result.error);
     transfer->stop = UWO_NO_RESOURCE;
     return true;
 }
@@ -333,6 +339,8 @@ void drive_start(struct loop *loop, struct transfer *transfer)
 {
     drive_set_live(loop, loop->live + 1);
     stats_add(loop->stats, STATS_handed_over, 1);
+    if (loop->now_us < transfer->limits.started_us) /* handed over during this turn */
+        loop->now_us = transfer->limits.started_us;
     transfer->limits.progress_us = loop->now_us;
     if (!transfer->begun)
         drive_begin(loop->sys, transfer);
@@ -354,6 +362,7 @@ void drive_timer(struct loop *loop, struct transfer *transfer)
     uint64_t received = transfer->program.bytes_received;
     uint64_t acked = transfer_acked(loop->sys, transfer);
     bool waiting = transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME;
+    bool stalled = acked + received <= transfer->limits.moved;
     int outcome = UWO_FINISHED;
 
     if (!transfer->lingering)
@@ -361,7 +370,9 @@ void drive_timer(struct loop *loop, struct transfer *transfer)
                                acked + received, !waiting || acked < queued);
     if (outcome != UWO_FINISHED)
         drive_stop(loop, transfer, (uint8_t)outcome);
-    else if (transfer->wait == WAIT_TIME || (transfer->lingering && transfer->wait == WAIT_SOCKET))
+    else if (transfer->wait == WAIT_TIME ||
+             (transfer->wait == WAIT_SOCKET &&
+              (transfer->lingering || (transfer->unsure && stalled))))
         drive(loop, transfer);
     else
         drive_arm(loop, transfer, UINT64_MAX);
@@ -410,7 +421,7 @@ void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
         return;
     transfer->stop = outcome;
     if (transfer->phase == PHASE_RUNNING)
-        program_stop(&transfer->program, outcome);
+        program_stop(&transfer->program, outcome, 0);
     if (transfer->wait == WAIT_DISK && !transfer->give_back) {
         /* The helper must come back first, but the client need not wait for it. */
         struct op cut = { .kind = OP_ABORT };
@@ -470,6 +481,8 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
         if (operated > OPERATED_FULL)
             break;
         stats_add_shared(engine->callers_stats, STATS_bytes_queued, result.bytes_out);
+        if (transfer->growing && result.bytes_out > 0)
+            transfer->extra->waiting -= result.bytes_out; /* nobody else knows it yet */
         drive_step(transfer, &op, &result);
     }
     sys_sigpipe_restore(&before);

@@ -79,7 +79,9 @@ struct extra {
     uint64_t waiting;          /* [lock] bytes appended, not yet queued */
     struct pipe pipe;          /* held while bytes are in it */
     uint32_t pipe_held;
-    int32_t peer_fd;           /* registered with epoll, or -1 */
+    int32_t peer_fd;           /* the splice source at work, or -1 */
+    bool peer_registered;      /* with epoll */
+    bool peer_was_blocking;
     uint8_t *buffer;           /* an upload's, while bytes are in it */
     uint32_t buffer_start;
     struct disk_job job;
@@ -103,11 +105,11 @@ struct transfer {
     int client_fd;              /* [lock] -1 once closed or returned */
     uint32_t released;          /* instructions before this one are released */
     struct ending ending;
-    uint8_t thread;             /* fixed from commit on, as are the next four */
-    bool shared;                /* it grows or receives: others look into extra, under the lock */
-    bool tcp;
-    bool give_back;
-    bool growing;
+    bool shared : 1;            /* it grows or receives: others look into extra, under the lock */
+    bool tcp : 1;               /* these four and the thread are fixed from commit on */
+    bool give_back : 1;
+    bool growing : 1;
+    uint8_t thread;
     bool try_first : 1;         /* [lock], as are the next two */
     bool committed : 1;
     bool cancel_early : 1;
@@ -124,6 +126,7 @@ struct transfer {
     bool closing : 1;           /* WAIT_DISK is for DISK_CLOSE */
     bool lingering : 1;         /* the deadline in limits is that of the lingering */
     bool waited : 1;            /* it did not finish at the first try */
+    bool unsure : 1;            /* parked after a short count: no edge may come, ask once more */
 };
 
 struct loop {
@@ -169,7 +172,8 @@ struct uwo_engine {
     bool stopped;            /* [lock] no loop takes mail any more */
     bool left_behind;        /* a helper or transfer never came back */
     atomic_bool stopping;
-    atomic_bool woken;       /* uwo_engine_wake was called */
+    atomic_bool woken;       /* uwo_engine_wake was called, and nobody has returned for it */
+    _Atomic(uint32_t) waiters; /* in uwo_engine_wait */
     _Atomic(uint32_t) pipes_held;
     _Atomic(uint32_t) buffers_held;
 

@@ -93,6 +93,25 @@ int life_create(const struct sys *sys, const struct uwo_engine_options *options,
     return 0;
 }
 
+/* No loop takes mail any more: take what came too late, and let none come after. */
+static void life_close_mailboxes(struct uwo_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->stopped = true;
+    for (uint32_t i = 0; engine->loops && i < engine->options.threads; i++) {
+        struct mail *mail = mailbox_take(&engine->loops[i].mailbox);
+
+        while (mail) {
+            struct transfer *transfer = list_entry(mail, struct transfer, mail);
+
+            mail = mail->next;
+            if (atomic_exchange(&transfer->mail_flags, 0) & MAIL_REAPED)
+                transfer_free(engine, transfer);
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+}
+
 int life_stop(struct uwo_engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
@@ -108,9 +127,7 @@ int life_stop(struct uwo_engine *engine)
         pthread_join(loop->thread, NULL);
         loop->started = false;
     }
-    pthread_mutex_lock(&engine->lock);
-    engine->stopped = true;
-    pthread_mutex_unlock(&engine->lock);
+    life_close_mailboxes(engine);
     disk_stop(&engine->disk, engine->left_behind);
     return engine->left_behind ? -EBUSY : 0;
 }

@@ -125,7 +125,7 @@ static enum operated operate_settle(const struct sys *sys, struct transfer *tran
     if (transfer->tcp && operate_all_acked(sys, transfer))
         return OPERATED_RESULT;
 
-    int error = transfer->hung ? sys->error(transfer->client_fd) : 0;
+    int error = transfer->hung || !transfer->tcp ? sys->error(transfer->client_fd) : 0;
 
     if (error) {
         result->error = error;
@@ -253,20 +253,32 @@ static enum operated operate_prefetch(struct loop *loop, struct transfer *transf
     return operate_disk(loop, transfer, DISK_READ, op, NULL);
 }
 
+/* SPLICE_F_NONBLOCK does not concern a socket: tcp_splice_read looks at O_NONBLOCK alone.  A
+ * descriptor that its owner keeps is made blocking again at the end. */
+static int operate_open_peer(const struct sys *sys, struct extra *extra,
+                             const struct instruction *instruction)
+{
+    int was = instruction->flags & FROM_PIPE ? 1 : sys->nonblocking(instruction->fd, true);
+
+    if (was < 0)
+        return was;
+    extra->peer_fd = instruction->fd;
+    extra->peer_was_blocking = was == 0;
+    return 0;
+}
+
 /* Wait for the peer too.  A want that fails here ends with the error. */
 static int operate_watch_peer(struct loop *loop, struct transfer *transfer, int fd)
 {
     struct extra *extra = transfer->extra;
     uint64_t id = atomic_load_explicit(&transfer->id, memory_order_relaxed);
+    int status = 0;
 
-    if (extra->peer_fd == fd)
-        return 0;
-
-    int status = loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, fd,
+    if (!extra->peer_registered)
+        status = loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, fd,
                                       EPOLLIN | EPOLLRDHUP | EPOLLET, id << EVENT_TAG_BITS | 1);
-
     if (status == 0)
-        extra->peer_fd = fd;
+        extra->peer_registered = true;
     return status;
 }
 
@@ -277,6 +289,11 @@ static enum operated operate_splice_blocked(struct loop *loop, struct transfer *
 
     if (status < 0) {
         result->error = -status;
+        return OPERATED_RESULT;
+    }
+    if (transfer->hung) { /* the source is silent, and nobody is left to send to */
+        result->error = ECONNRESET;
+        result->side = END_CLIENT;
         return OPERATED_RESULT;
     }
     return OPERATED_BLOCKED;
@@ -381,6 +398,12 @@ static enum operated operate_splice(struct loop *loop, struct transfer *transfer
     const struct instruction *instruction = running(transfer);
     struct uwo_engine *engine = loop->engine;
 
+    if (extra->peer_fd < 0) {
+        int status = operate_open_peer(loop->sys, extra, instruction);
+
+        if (status < 0)
+            return operate_failed(status, END_PEER, result);
+    }
     if (extra->pipe_held > 0)
         return operate_pipe_out(loop, transfer, op, result);
     if (instruction->flags & FROM_PIPE) {
@@ -550,7 +573,10 @@ void operate_release(struct loop *loop, struct transfer *transfer)
                   extra->pipe_held == 0);
         extra->pipe_held = 0;
     }
-    if (extra->peer_fd >= 0)
+    if (extra->peer_registered)
         loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_DEL, extra->peer_fd, 0, 0);
+    if (extra->peer_was_blocking)
+        loop->sys->nonblocking(extra->peer_fd, false);
+    extra->peer_registered = extra->peer_was_blocking = false;
     extra->peer_fd = -1;
 }

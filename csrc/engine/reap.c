@@ -73,7 +73,7 @@ static void reap_done(struct uwo_engine *engine, struct transfer *transfer, stru
     event->client_fd = transfer->client_fd;
     transfer->client_fd = -1;
     /* A mail that is still in the box keeps the slot; the loop frees it then. */
-    if (atomic_fetch_or(&transfer->mail_flags, MAIL_REAPED) == 0 || engine->stopped)
+    if (atomic_fetch_or(&transfer->mail_flags, MAIL_REAPED) == 0)
         transfer_free(engine, transfer);
     pthread_mutex_unlock(&engine->lock);
 }

@@ -349,6 +349,8 @@ static int submit_append_locked(const struct sys *sys, struct transfer *transfer
         extra->room_wanted = true;
         return UWO_E_FULL;
     }
+    if (count == 0)
+        return 0;
     if (!submit_reserve_inbox(sys, extra, count))
         return -ENOMEM;
     submit_take_fds(list, (uint32_t)count);

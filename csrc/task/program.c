@@ -46,7 +46,7 @@ static void program_advance(struct program *program)
 
     program->open = false;
     if (program->stopped) {
-        program_end(program, program->stopped, 0);
+        program_end(program, program->stopped, program->error);
         return;
     }
     if (task->outcome != 0) {
@@ -105,7 +105,7 @@ bool program_next(struct program *program, struct pace *pace, uint64_t now_us, s
     if (program->state == PACING)
         program->state = RUNNING;
     if (program->stopped && program->state != ENDED && !program->open)
-        program_end(program, program->stopped, 0);
+        program_end(program, program->stopped, program->error);
     if (program->state == ENDED)
         return false;
     if (program_open(program)) {
@@ -143,16 +143,19 @@ void program_step(struct program *program, struct pace *pace, const struct op *o
             program_advance(program);
     }
     if (program->stopped && program->state != ENDED)
-        program_end(program, program->stopped, 0);
-    else if (result->error && program->state != ENDED) /* a wait that failed: the client is gone */
-        program_end(program, UWO_CLIENT_GONE, result->error);
+        program_end(program, program->stopped, program->error);
+    else if (result->error && program->state != ENDED) /* a wait that failed */
+        program_end(program, result->side == END_CLIENT ? UWO_CLIENT_GONE : UWO_NO_RESOURCE,
+                    result->error);
 }
 
-void program_stop(struct program *program, uint8_t outcome)
+void program_stop(struct program *program, uint8_t outcome, int error)
 {
     ensure(outcome != UWO_FINISHED);
-    if (!program->stopped && program->state != ENDED)
-        program->stopped = outcome;
+    if (program->stopped || program->state == ENDED)
+        return;
+    program->stopped = outcome;
+    program->error = error;
 }
 
 void program_grow(struct program *program, const struct instruction *list, uint32_t count,

@@ -51,9 +51,9 @@ bool program_next(struct program *program, struct pace *pace, uint64_t now_us, s
 void program_step(struct program *program, struct pace *pace, const struct op *op,
                   const struct op_result *result);
 
-/* End with this outcome.  An outstanding want must then be answered, with ECANCELED if it
+/* End with this outcome and errno.  An outstanding want must then be answered, with ECANCELED if it
  * was withdrawn.  The first stop holds; after the end it changes nothing. */
-void program_stop(struct program *program, uint8_t outcome);
+void program_stop(struct program *program, uint8_t outcome, int error);
 
 /* The list has moved or grown; instruction `at` is still the same. */
 void program_grow(struct program *program, const struct instruction *list, uint32_t count,
