@@ -70,8 +70,8 @@ int check_options(const struct uwo_engine_options *given, struct uwo_engine_opti
                           complete->threads, complete->stats->header->threads_max);
     if (!complete->stats && complete->stats_worker >= STATS_WORKERS_MAX)
         return check_fail(error, -1, UWO_E_INVALID,
-                          "stats_worker is %" PRIu32 ": 0 to %d is allowed",
-                          complete->stats_worker, STATS_WORKERS_MAX - 1);
+                          "stats_worker is %" PRIu32 ": 0 to %d is allowed", complete->stats_worker,
+                          STATS_WORKERS_MAX - 1);
     return 0;
 }
 
@@ -130,8 +130,8 @@ int check_client(const struct sys *sys, int client_fd, bool *tcp, struct uwo_err
                           "client_fd is %d: not a stream socket (TCP or UNIX SOCK_STREAM)",
                           client_fd);
     if (!info.connected)
-        return check_fail(error, -1, UWO_E_INVALID,
-                          "client_fd is %d: the socket is not connected", client_fd);
+        return check_fail(error, -1, UWO_E_INVALID, "client_fd is %d: the socket is not connected",
+                          client_fd);
     *tcp = info.tcp;
     return 0;
 }
@@ -149,7 +149,8 @@ struct check {
     int index;
 };
 
-#define CHECK_FAIL(check, ...) check_fail((check)->error, (check)->index, UWO_E_INVALID, __VA_ARGS__)
+#define CHECK_FAIL(check, ...) \
+    check_fail((check)->error, (check)->index, UWO_E_INVALID, __VA_ARGS__)
 
 static int check_file_fd(struct check *check, const char *wanted)
 {
@@ -157,8 +158,7 @@ static int check_file_fd(struct check *check, const char *wanted)
     int status = check->sys->file_info(fd, &check->file);
 
     if (status < 0)
-        return CHECK_FAIL(check, "fd is %d: %s; %s is needed", fd, sys_error_text(-status),
-                          wanted);
+        return CHECK_FAIL(check, "fd is %d: %s; %s is needed", fd, sys_error_text(-status), wanted);
     return 0;
 }
 

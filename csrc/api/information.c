@@ -3,16 +3,11 @@
 #include "api/version.h"
 
 static const char *const outcome_names[UWO_OUTCOME_COUNT] = {
-    [UWO_FINISHED] = "finished",
-    [UWO_CANCELLED] = "cancelled",
-    [UWO_DEADLINE] = "deadline",
-    [UWO_NO_PROGRESS] = "no progress",
-    [UWO_TOO_SLOW] = "too slow",
-    [UWO_CLIENT_GONE] = "client gone",
-    [UWO_SOURCE_SHORT] = "source short",
-    [UWO_SOURCE_FAILED] = "source failed",
-    [UWO_UPLOAD_SHORT] = "upload short",
-    [UWO_DISK_FAILED] = "disk failed",
+    [UWO_FINISHED] = "finished",         [UWO_CANCELLED] = "cancelled",
+    [UWO_DEADLINE] = "deadline",         [UWO_NO_PROGRESS] = "no progress",
+    [UWO_TOO_SLOW] = "too slow",         [UWO_CLIENT_GONE] = "client gone",
+    [UWO_SOURCE_SHORT] = "source short", [UWO_SOURCE_FAILED] = "source failed",
+    [UWO_UPLOAD_SHORT] = "upload short", [UWO_DISK_FAILED] = "disk failed",
     [UWO_NO_RESOURCE] = "no resource",
 };
 

@@ -28,8 +28,7 @@ static void drive_end_program(struct transfer *transfer)
 {
     transfer->phase = PHASE_ENDING;
     transfer->stop = 0;
-    ending_init(&transfer->ending, transfer->give_back,
-                transfer->program.outcome != UWO_FINISHED);
+    ending_init(&transfer->ending, transfer->give_back, transfer->program.outcome != UWO_FINISHED);
 }
 
 /* The operation wanted now; false when nothing is. */
@@ -199,9 +198,9 @@ static bool drive_release(struct loop *loop, struct transfer *transfer, uint32_t
             instruction->flags &= (uint8_t)~OWNS_FD;
             transfer->closing = true;
             transfer->wait = WAIT_DISK;
-            transfer->extra->job = (struct disk_job){
-                .owner = transfer, .kind = DISK_CLOSE, .fd = instruction->fd
-            };
+            transfer->extra->job = (struct disk_job){ .owner = transfer,
+                                                      .kind = DISK_CLOSE,
+                                                      .fd = instruction->fd };
             disk_submit(&loop->engine->disk, &transfer->extra->job);
             return true;
         }
@@ -322,8 +321,7 @@ static void drive(struct loop *loop, struct transfer *transfer)
 
     transfer->wait = WAIT_NOTHING;
     for (int i = 0; i < TURN_OPERATIONS && moved < TURN_BYTES; i++) {
-        if (transfer->phase == PHASE_RUNNING &&
-            drive_release(loop, transfer, transfer->program.at))
+        if (transfer->phase == PHASE_RUNNING && drive_release(loop, transfer, transfer->program.at))
             return;
         if (!drive_next(transfer, loop->now_us, &op)) {
             drive_end(loop, transfer);

@@ -65,9 +65,9 @@ enum transfer_wait {
 /* What only some transfers need. */
 struct extra {
     stats_value bytes_received; /* as the program counts, for everybody */
-    struct pace pace;        /* rate 0: none */
-    struct rate_floor floor; /* rate 0: none */
-    uint8_t *leftover;       /* owned; bytes read from the client before the hand-over */
+    struct pace pace;           /* rate 0: none */
+    struct rate_floor floor;    /* rate 0: none */
+    uint8_t *leftover;          /* owned; bytes read from the client before the hand-over */
     size_t leftover_size;
     size_t leftover_used;
     struct instruction *inbox; /* [lock] appended, not yet taken over by the loop */
@@ -76,13 +76,13 @@ struct extra {
     bool inbox_finished;       /* [lock] */
     bool room_wanted;          /* [lock] append was refused: a ROOM event is due */
     uint32_t high_water;
-    uint64_t waiting;          /* [lock] bytes appended, not yet queued */
-    struct pipe pipe;          /* held while bytes are in it */
+    uint64_t waiting; /* [lock] bytes appended, not yet queued */
+    struct pipe pipe; /* held while bytes are in it */
     uint32_t pipe_held;
-    int32_t peer_fd;           /* the splice source at work, or -1 */
-    bool peer_registered;      /* with epoll */
+    int32_t peer_fd;      /* the splice source at work, or -1 */
+    bool peer_registered; /* with epoll */
     bool peer_was_blocking;
-    uint8_t *buffer;           /* an upload's, while bytes are in it */
+    uint8_t *buffer; /* an upload's, while bytes are in it */
     uint32_t buffer_start;
     struct disk_job job;
 };
@@ -97,36 +97,36 @@ struct transfer {
     struct timer timer;
     struct program program;
     struct instruction first[INLINE_INSTRUCTIONS]; /* the list, when it is short */
-    struct limits limits;       /* once ended, progress_us is the time of the end */
-    stats_value bytes_queued;   /* as the program counts, for everybody */
-    stats_value bytes_acked;    /* as last seen */
+    struct limits limits;     /* once ended, progress_us is the time of the end */
+    stats_value bytes_queued; /* as the program counts, for everybody */
+    stats_value bytes_acked;  /* as last seen */
     uint64_t tag;
     struct extra *extra;
-    int client_fd;              /* [lock] -1 once closed or returned */
-    uint32_t released;          /* instructions before this one are released */
+    int client_fd;     /* [lock] -1 once closed or returned */
+    uint32_t released; /* instructions before this one are released */
     struct ending ending;
-    bool shared : 1;            /* it grows or receives: others look into extra, under the lock */
-    bool tcp : 1;               /* these four and the thread are fixed from commit on */
+    bool shared : 1; /* it grows or receives: others look into extra, under the lock */
+    bool tcp : 1;    /* these four and the thread are fixed from commit on */
     bool give_back : 1;
     bool growing : 1;
     uint8_t thread;
-    bool try_first : 1;         /* [lock], as are the next two */
+    bool try_first : 1; /* [lock], as are the next two */
     bool committed : 1;
     bool cancel_early : 1;
     atomic_bool done;
-    atomic_bool shut;           /* our FIN is on its way: it counts in the unsent bytes */
+    atomic_bool shut; /* our FIN is on its way: it counts in the unsent bytes */
     uint8_t phase;
     uint8_t wait;
-    uint8_t stop;               /* enum uwo_outcome: withdraw the outstanding want; or 0 */
-    bool begun : 1;             /* the socket has been made ready */
+    uint8_t stop;   /* enum uwo_outcome: withdraw the outstanding want; or 0 */
+    bool begun : 1; /* the socket has been made ready */
     bool was_nonblocking : 1;
     bool corked : 1;
-    bool registered : 1;        /* client_fd is in the epoll set */
-    bool hung : 1;              /* epoll said error or hang-up */
-    bool closing : 1;           /* WAIT_DISK is for DISK_CLOSE */
-    bool lingering : 1;         /* the deadline in limits is that of the lingering */
-    bool waited : 1;            /* it did not finish at the first try */
-    bool unsure : 1;            /* parked after a short count: no edge may come, ask once more */
+    bool registered : 1; /* client_fd is in the epoll set */
+    bool hung : 1;       /* epoll said error or hang-up */
+    bool closing : 1;    /* WAIT_DISK is for DISK_CLOSE */
+    bool lingering : 1;  /* the deadline in limits is that of the lingering */
+    bool waited : 1;     /* it did not finish at the first try */
+    bool unsure : 1;     /* parked after a short count: no edge may come, ask once more */
 };
 
 struct loop {
@@ -163,16 +163,16 @@ struct uwo_engine {
     struct disk disk;
 
     pthread_mutex_t lock;
-    struct slots slots;      /* [lock] */
+    struct slots slots; /* [lock] */
     void *slots_memory;
-    struct transfer *arena;  /* transfers_max of them; pages appear on first use */
-    uint32_t arena_top;      /* [lock] slots below may have pages */
-    uint64_t sequence;       /* [lock] */
-    bool draining;           /* [lock] */
-    bool stopped;            /* [lock] no loop takes mail any more */
-    bool left_behind;        /* a helper or transfer never came back */
+    struct transfer *arena; /* transfers_max of them; pages appear on first use */
+    uint32_t arena_top;     /* [lock] slots below may have pages */
+    uint64_t sequence;      /* [lock] */
+    bool draining;          /* [lock] */
+    bool stopped;           /* [lock] no loop takes mail any more */
+    bool left_behind;       /* a helper or transfer never came back */
     atomic_bool stopping;
-    atomic_bool woken;       /* uwo_engine_wake was called, and nobody has returned for it */
+    atomic_bool woken;         /* uwo_engine_wake was called, and nobody has returned for it */
     _Atomic(uint32_t) waiters; /* in uwo_engine_wait */
     _Atomic(uint32_t) pipes_held;
     _Atomic(uint32_t) buffers_held;

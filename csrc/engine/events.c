@@ -4,8 +4,7 @@
  * empty, so a batch costs one write; it stays readable while events are left. */
 #include "engine/engine.h"
 
-static void events_post(struct uwo_engine *engine, struct transfer *newest,
-                        struct transfer *oldest)
+static void events_post(struct uwo_engine *engine, struct transfer *newest, struct transfer *oldest)
 {
     struct transfer *top = atomic_load(&engine->events);
 

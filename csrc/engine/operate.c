@@ -180,8 +180,8 @@ static void operate_return(struct uwo_engine *engine, struct transfer *transfer)
     const struct sys *sys = engine->sys;
 
     if (transfer->registered)
-        sys->epoll_set(engine->loops[transfer->thread].epoll_fd, EPOLL_CTL_DEL,
-                       transfer->client_fd, 0, 0);
+        sys->epoll_set(engine->loops[transfer->thread].epoll_fd, EPOLL_CTL_DEL, transfer->client_fd,
+                       0, 0);
     transfer->registered = false;
     transfer_acked(sys, transfer);
     if (!transfer->was_nonblocking)
@@ -351,8 +351,8 @@ static enum operated operate_pipe_in(struct loop *loop, struct transfer *transfe
 
 /* Without a pipe: look at what the peer has sent, send it, and only then take from the peer what
  * the client took.  Nothing is held, so it works for any number of transfers. */
-static enum operated operate_copy(struct loop *loop, struct transfer *transfer,
-                                  const struct op *op, struct op_result *result)
+static enum operated operate_copy(struct loop *loop, struct transfer *transfer, const struct op *op,
+                                  struct op_result *result)
 {
     const struct sys *sys = loop->sys;
     int peer_fd = running(transfer)->fd;

@@ -5,13 +5,13 @@
 #include "engine/engine.h"
 
 enum operated {
-    OPERATED_RESULT,  /* *result is filled */
-    OPERATED_FULL,    /* the same, and the socket takes no more for now: park before the next */
-    OPERATED_BLOCKED, /* no result: try again when the socket says so */
-    OPERATED_AGAIN,   /* no result: try again soon (interrupted) */
-    OPERATED_TIME,    /* no result: try again at op->until_us, or when the timer fires */
-    OPERATED_PENDING, /* no result yet: a disk helper has it */
-    OPERATED_MORE,    /* no result: waits for its producer */
+    OPERATED_RESULT,    /* *result is filled */
+    OPERATED_FULL,      /* the same, and the socket takes no more for now: park before the next */
+    OPERATED_BLOCKED,   /* no result: try again when the socket says so */
+    OPERATED_AGAIN,     /* no result: try again soon (interrupted) */
+    OPERATED_TIME,      /* no result: try again at op->until_us, or when the timer fires */
+    OPERATED_PENDING,   /* no result yet: a disk helper has it */
+    OPERATED_MORE,      /* no result: waits for its producer */
     OPERATED_ELSEWHERE, /* operate_simple: only a loop can do this */
 };
 

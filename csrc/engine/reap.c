@@ -41,8 +41,7 @@ static struct transfer *reap_first(struct uwo_engine *engine)
 }
 
 /* Give the unused bytes to the event and free what is left of the extra part. */
-static void reap_leftover(const struct sys *sys, struct transfer *transfer,
-                          struct uwo_event *event)
+static void reap_leftover(const struct sys *sys, struct transfer *transfer, struct uwo_event *event)
 {
     struct extra *extra = transfer->extra;
 

@@ -446,14 +446,14 @@ int submit_progress(struct uwo_engine *engine, uint64_t id, struct uwo_progress 
     progress->ended = ended;
     progress->bytes_acked = transfer_acked(sys, transfer);
     progress->bytes_queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
-    progress->duration_us =
-        (ended ? transfer->limits.progress_us : sys->now_us()) - transfer->limits.started_us;
+    progress->duration_us = (ended ? transfer->limits.progress_us : sys->now_us()) -
+                            transfer->limits.started_us;
     progress->bytes_waiting = 0;
     progress->bytes_received = ended ? transfer->program.bytes_received : 0;
     if (transfer->shared && !ended) {
         progress->bytes_waiting = transfer->extra->waiting;
-        progress->bytes_received =
-            atomic_load_explicit(&transfer->extra->bytes_received, memory_order_relaxed);
+        progress->bytes_received = atomic_load_explicit(&transfer->extra->bytes_received,
+                                                        memory_order_relaxed);
     }
     pthread_mutex_unlock(&engine->lock);
     return UWO_OK;

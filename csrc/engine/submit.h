@@ -18,7 +18,7 @@ struct submission {
     bool tcp;
     const struct uwo_program *program;
     const struct uwo_transfer *wanted; /* no defaults left */
-    const struct checked *checked; /* one for each instruction */
+    const struct checked *checked;     /* one for each instruction */
     uint64_t tag;
 };
 

@@ -134,8 +134,8 @@ uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer)
     uint64_t now_acked = (uint64_t)unsent < queued ? queued - (uint64_t)unsent : 0;
 
     /* Not a counter of this socket alone: never let it go back. */
-    while (now_acked > acked && !atomic_compare_exchange_weak(&transfer->bytes_acked, &acked,
-                                                              now_acked))
+    while (now_acked > acked &&
+           !atomic_compare_exchange_weak(&transfer->bytes_acked, &acked, now_acked))
         ;
     return now_acked > acked ? now_acked : acked;
 }

@@ -44,7 +44,7 @@ enum uwo_status {
  * returns a negative value and the pointer was not NULL. */
 struct uwo_error {
     size_t size;
-    int index;        /* instruction (or element of a batch) at fault, or -1 */
+    int index;         /* instruction (or element of a batch) at fault, or -1 */
     char message[208]; /* names the argument, its value and what is allowed */
 };
 
@@ -105,7 +105,8 @@ struct uwo_engine_options {
     uint32_t buffers_max;   /* 128 KiB buffers of uploads on their way to disk; default 64 */
     uint32_t linger_ms;     /* longest drain of unread input at close; default 2000 */
     uint32_t stats_worker;  /* slot of this engine in the statistics block */
-    struct uwo_stats *stats; /* block to publish in, borrowed until destroy; NULL = one of its own */
+    struct uwo_stats
+        *stats; /* block to publish in, borrowed until destroy; NULL = one of its own */
 };
 
 #define UWO_NONE 4294967295
@@ -146,7 +147,7 @@ uint64_t uwo_engine_count(const struct uwo_engine *engine);
 /* ---- Submit ------------------------------------------------------------- */
 
 enum uwo_after {
-    UWO_CLOSE = 0,     /* unregister, shutdown, close; DONE when the client acknowledged all of it */
+    UWO_CLOSE = 0, /* unregister, shutdown, close; DONE when the client acknowledged all of it */
     UWO_GIVE_BACK = 1, /* the socket comes back in the DONE event, whatever the outcome */
 };
 
@@ -168,12 +169,12 @@ struct uwo_transfer {
                                  * peer has read in steps of up to 64 KiB */
     uint32_t rate_min_grace_ms; /* time before rate_min is judged, then judged as often, over
                                  * twice as long; 0 = 5000 */
-    uint32_t high_water;        /* growing: bytes waiting at which append says UWO_E_FULL; 0 = 1 MiB */
-    uint64_t rate_min;          /* bytes/s the peer must acknowledge (or send); 0 = none */
-    uint64_t rate_max;          /* bytes/s at most; 0 = none */
-    const void *leftover;       /* bytes already read from the client: feed UWO_RECEIVE_FILE first, */
-    size_t leftover_size;       /* the rest comes back in the DONE event.  Borrowed during the call */
-    uint64_t tag;               /* yours; comes back in events */
+    uint32_t high_water;  /* growing: bytes waiting at which append says UWO_E_FULL; 0 = 1 MiB */
+    uint64_t rate_min;    /* bytes/s the peer must acknowledge (or send); 0 = none */
+    uint64_t rate_max;    /* bytes/s at most; 0 = none */
+    const void *leftover; /* bytes already read from the client: feed UWO_RECEIVE_FILE first, */
+    size_t leftover_size; /* the rest comes back in the DONE event.  Borrowed during the call */
+    uint64_t tag;         /* yours; comes back in events */
 };
 
 /* Step one of a hand-over: check everything, duplicate what is kept, reserve the
@@ -260,10 +261,10 @@ struct uwo_event {
     uint32_t kind; /* enum uwo_event_kind */
     uint64_t id;
     uint64_t tag;
-    uint32_t outcome;     /* enum uwo_outcome */
-    int32_t error;        /* errno behind the outcome, or 0 */
-    int32_t client_fd;    /* UWO_GIVE_BACK: gives the socket, blocking mode restored; else -1 */
-    uint32_t thread;      /* event loop that ran it */
+    uint32_t outcome;  /* enum uwo_outcome */
+    int32_t error;     /* errno behind the outcome, or 0 */
+    int32_t client_fd; /* UWO_GIVE_BACK: gives the socket, blocking mode restored; else -1 */
+    uint32_t thread;   /* event loop that ran it */
     uint64_t bytes_queued;
     uint64_t bytes_acked;
     uint64_t bytes_received;
@@ -278,7 +279,8 @@ int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t 
 
 /* The same, waiting up to timeout_ms (-1 = for ever) for the first one.
  * Returns 0 on time-out; -EINTR when a signal handler ran. */
-int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max, int timeout_ms);
+int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max,
+                    int timeout_ms);
 
 /* Wake one uwo_engine_wait, or make uwo_engine_fd readable once, without an event. */
 void uwo_engine_wake(struct uwo_engine *engine);

@@ -146,9 +146,9 @@ static int linux_event_wait(int fd, int timeout_ms)
 
 static int linux_file_info(int fd, struct sys_file *info)
 {
-    static const int accesses[] = {
-        [O_RDONLY] = SYS_READ, [O_WRONLY] = SYS_WRITE, [O_RDWR] = SYS_READ | SYS_WRITE
-    };
+    static const int accesses[] = { [O_RDONLY] = SYS_READ,
+                                    [O_WRONLY] = SYS_WRITE,
+                                    [O_RDWR] = SYS_READ | SYS_WRITE };
     struct stat stat;
     int flags = fcntl(fd, F_GETFL);
 

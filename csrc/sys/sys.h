@@ -25,14 +25,14 @@ struct sys_file {
     int64_t size;    /* regular files */
     uint64_t device; /* device and inode name the file itself */
     uint64_t inode;
-    int access;      /* SYS_READ, SYS_WRITE or both */
+    int access; /* SYS_READ, SYS_WRITE or both */
     bool append;
 };
 
 enum sys_access { SYS_READ = 1, SYS_WRITE = 2 };
 
 struct sys_socket {
-    int type;       /* SYS_STREAM, or another number */
+    int type; /* SYS_STREAM, or another number */
     bool connected;
     bool tcp;
 };
@@ -46,7 +46,7 @@ struct sys {
     void *(*alloc)(size_t size); /* not zeroed; NULL when there is none */
     void *(*alloc_aligned)(size_t alignment, size_t size);
     void (*release)(void *memory);
-    void *(*arena_map)(size_t size);              /* address space, zero pages on first touch; NULL */
+    void *(*arena_map)(size_t size); /* address space, zero pages on first touch; NULL */
     void (*arena_trim)(void *start, size_t size); /* back to zero pages */
     void (*arena_unmap)(void *start, size_t size);
     uint64_t (*now_us)(void); /* monotonic */
@@ -76,12 +76,12 @@ struct sys {
     int64_t (*receive)(int fd, void *data, size_t length); /* 0 at the end */
     int64_t (*peek)(int fd, void *data, size_t length);    /* leaves it there */
     int (*shutdown)(int fd, enum sys_shut how);
-    int (*unsent)(int fd);       /* bytes not acknowledged by the peer */
-    int (*unread)(int fd);       /* bytes received, not read */
+    int (*unsent)(int fd);        /* bytes not acknowledged by the peer */
+    int (*unread)(int fd);        /* bytes received, not read */
     int (*cork)(int fd, bool on); /* off pushes; not TCP: 0 */
-    int (*push)(int fd);         /* let a last small segment go; not TCP: 0 */
-    int (*error)(int fd);        /* the pending error of the socket, positive; 0 when none */
-    void (*reset)(int fd);       /* cut the connection, whoever else holds a copy: a reset on TCP */
+    int (*push)(int fd);          /* let a last small segment go; not TCP: 0 */
+    int (*error)(int fd);         /* the pending error of the socket, positive; 0 when none */
+    void (*reset)(int fd); /* cut the connection, whoever else holds a copy: a reset on TCP */
 
     /* moving: as sockets, plus EIO EINVAL of the source.  Short at the file's end. */
     int64_t (*send_file)(int fd, int file_fd, int64_t offset, size_t length);

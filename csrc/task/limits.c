@@ -4,7 +4,7 @@
 #include "uwoffload.h"
 
 #define US_PER_MS UINT64_C(1000)
-#define US_PER_S UINT64_C(1000000)
+#define US_PER_S  UINT64_C(1000000)
 
 /* Progress is sampled at a quarter of its limit, within these bounds: so a peer that is
  * gone is found within its limit and a second. */

@@ -22,12 +22,12 @@ struct limits {
 /* The minimum rate: judged at the end of each window, the first of which is the grace time,
  * over that window and the one before it: acknowledgements come in lumps. */
 struct rate_floor {
-    uint64_t rate;           /* bytes/s */
-    uint64_t window_us;      /* start of the running window */
-    uint64_t window_moved;   /* bytes moved before it */
-    uint64_t previous_us;    /* the same for the window before */
+    uint64_t rate;         /* bytes/s */
+    uint64_t window_us;    /* start of the running window */
+    uint64_t window_moved; /* bytes moved before it */
+    uint64_t previous_us;  /* the same for the window before */
     uint64_t previous_moved;
-    uint32_t window_ms;      /* length of a window */
+    uint32_t window_ms; /* length of a window */
 };
 
 /* The maximum rate: a token bucket that gives out quanta of a sixteenth of a second and

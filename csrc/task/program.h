@@ -33,12 +33,12 @@ struct program {
     struct task task;
     uint64_t bytes_queued;
     uint64_t bytes_received;
-    int error;        /* positive errno behind the outcome */
-    uint8_t outcome;  /* enum uwo_outcome, once ended */
-    uint8_t stopped;  /* enum uwo_outcome of a stop, or 0 */
+    int error;       /* positive errno behind the outcome */
+    uint8_t outcome; /* enum uwo_outcome, once ended */
+    uint8_t stopped; /* enum uwo_outcome of a stop, or 0 */
     uint8_t state : 2;
     bool growing : 1;
-    bool open : 1;    /* the task of instruction `at` has been opened */
+    bool open : 1; /* the task of instruction `at` has been opened */
 };
 
 void program_init(struct program *program, const struct instruction *list, uint32_t count,

@@ -15,9 +15,9 @@ enum { SENDING };
 static void send_open(struct task *task, const struct instruction *instruction)
 {
     task->state = SENDING;
-    task->want = (struct op){
-        .kind = OP_SEND, .data = instruction->data, .length = instruction->count
-    };
+    task->want = (struct op){ .kind = OP_SEND,
+                              .data = instruction->data,
+                              .length = instruction->count };
     if (instruction->count == 0)
         task_finish(task, 0, END_NONE);
 }

@@ -25,10 +25,10 @@ struct instruction {
 struct task {
     const struct task_type *type;
     struct op want;
-    uint64_t left;   /* bytes not yet asked for: the machine's own */
-    uint32_t held;   /* bytes taken in and not yet given out: the driver has them */
-    int16_t outcome; /* 0, or -errno */
-    uint8_t side;    /* enum endpoint behind the outcome */
+    uint64_t left;     /* bytes not yet asked for: the machine's own */
+    uint32_t held;     /* bytes taken in and not yet given out: the driver has them */
+    int16_t outcome;   /* 0, or -errno */
+    uint8_t side;      /* enum endpoint behind the outcome */
     uint8_t state : 7; /* the machine's own */
     bool done : 1;
 };
@@ -36,8 +36,8 @@ struct task {
 struct task_type {
     const char *name;
     const char *summary;
-    uint8_t kind;     /* enum uwo_kind */
-    bool known_size;  /* `count` bytes are there at once: what precedes may be sent with `more` */
+    uint8_t kind;    /* enum uwo_kind */
+    bool known_size; /* `count` bytes are there at once: what precedes may be sent with `more` */
     void (*open)(struct task *task, const struct instruction *instruction);
     void (*step)(struct task *task, const struct op_result *result);
 };
