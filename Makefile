@@ -1,0 +1,104 @@
+# Every target sets up what it needs: a fresh checkout and `make demo` or `make test` will do.
+
+PYTHON ?= python3
+PYTEST_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+CORE := $(shell find csrc -name '*.[ch]' -o -name '*.def' -o -name '*.py') pyproject.toml setup.py
+C_FILES = $(shell find csrc tests benchmarks examples -name '*.[ch]' -not -path '*/build/*' 2>/dev/null)
+LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so)"
+ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
+
+.PHONY: help venv build demo serve test test-quick lint format asan asan-short tsan tsan-short \
+        coverage bench sweep dist clean
+
+help:
+	@echo "make demo        slow readers against a one-worker server, without and with the engine"
+	@echo "make test        everything; test-quick leaves out what is slow"
+	@echo "make lint        ruff, mypy, clang-format; format rewrites"
+	@echo "make asan tsan   sanitizer builds of the suite and of the C programs"
+	@echo "make coverage    branch coverage of the C core"
+	@echo "make sweep       every system call and allocation made to fail in turn"
+	@echo "make bench       the benchmarks; see benchmarks/README.md"
+	@echo "make dist        sdist, and the wheel built from it"
+
+# ---- setting up ----
+
+venv: $(BIN)/python
+
+$(BIN)/python:
+	.ci/needs $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+build: $(VENV)/installed
+
+$(VENV)/installed: $(CORE) | $(BIN)/python
+	$(BIN)/pip install -q -e '.[test,lint]'
+	touch $@
+
+# A build of its own, beside the usual one: $(1) venv, $(2) environment.
+define install
+	test -x $(1)/bin/python || { .ci/needs $(PYTHON) && $(PYTHON) -m venv $(1); }
+	$(2) $(1)/bin/pip install -q --force-reinstall --no-deps .
+	$(1)/bin/pip install -q '.[test]'
+endef
+
+# ---- using it ----
+
+demo serve: build
+	$(BIN)/uwoffload demo
+
+bench: build
+	$(BIN)/pip install -q '.[plot]' --no-deps 2>/dev/null; $(BIN)/pip install -q matplotlib
+	$(BIN)/python benchmarks/run.py
+
+# ---- testing it ----
+
+test: build
+	$(MAKE) -C tests/c check
+	$(BIN)/pytest $(PYTEST_FLAGS)
+
+test-quick: build
+	$(BIN)/pytest -m 'not slow' $(PYTEST_FLAGS)
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+format: build
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(C_FILES)
+
+asan: asan-short
+	$(MAKE) -C tests/c check-asan
+
+asan-short:
+	$(call install,.venv-asan,UWOFFLOAD_SANITIZE=address$(comma)undefined)
+	$(ASAN) .venv-asan/bin/pytest -m 'not slow' -p no:cacheprovider $(PYTEST_FLAGS)
+
+tsan tsan-short:
+	.ci/needs $(PYTHON)
+	$(MAKE) -C tests/c check-tsan
+
+coverage: build
+	$(BIN)/python .ci/coverage
+
+sweep: build
+	$(MAKE) -C tests/c sweep
+
+dist: build
+	$(BIN)/pip install -q build
+	rm -rf dist
+	$(BIN)/python -m build -q
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info uwoffload/include uwoffload/lib \
+	       uwoffload/pkgconfig uwoffload/src uwoffload/_core*.so .benchmarks .hypothesis \
+	       .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	-$(MAKE) -C tests/c clean
+
+comma := ,
