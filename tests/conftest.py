@@ -1,0 +1,106 @@
+"""What every test gets: engines and connections that are closed, and a check that nothing leaks."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import wire
+
+from uwoffload import Engine
+
+SETTLE_SECONDS = 5.0
+
+
+def descriptors() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def opened(before: dict[int, str]) -> dict[int, str]:
+    """Descriptors that are open now and were not, or not this, before."""
+    return {
+        fd: target
+        for fd, target in descriptors().items()
+        if before.get(fd) != target and not target.startswith(f"/proc/{os.getpid()}/fd")
+    }
+
+
+def kernel_threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def children() -> set[str]:
+    found: set[str] = set()
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            found.update(Path(f"/proc/self/task/{task}/children").read_text().split())
+    return found
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    """Every test leaves no descriptor, thread or child."""
+    before = descriptors(), kernel_threads(), children()
+    yield
+    gc.collect()
+    with contextlib.suppress(TimeoutError):
+        wire.until(
+            lambda: kernel_threads() <= before[1] and not children() - before[2], SETTLE_SECONDS
+        )
+    assert ({}, before[1], set()) == (
+        opened(before[0]),
+        min(kernel_threads(), before[1]) if kernel_threads() <= before[1] else threads_now(),
+        children() - before[2],
+    )
+
+
+def threads_now() -> str:
+    return f"{kernel_threads()} threads: {threading.enumerate()}"
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with Engine(threads=2) as engine:
+        yield engine
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def pair(request: pytest.FixtureRequest) -> Iterator[wire.Pair]:
+    """A connection over each kind of socket."""
+    with wire.connect(request.param) as pair:
+        yield pair
+
+
+@pytest.fixture
+def tcp() -> Iterator[wire.Pair]:
+    with wire.connect("tcp") as pair:
+        yield pair
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., wire.Pair]]:
+    """Make connections; they are closed at the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda kind="tcp", **options: stack.enter_context(wire.connect(kind, **options))
+
+
+@pytest.fixture
+def make_file(tmp_path: Path) -> Callable[[bytes], Path]:
+    """A file with this content."""
+    count = iter(range(1000))
+
+    def make(content: bytes) -> Path:
+        path = tmp_path / f"file-{next(count)}"
+        path.write_bytes(content)
+        return path
+
+    return make

@@ -1,0 +1,177 @@
+"""Limits of a transfer, judged by what the client acknowledged."""
+
+import threading
+import time
+
+import pytest
+import wire
+
+from uwoffload import Outcome, ReceiveFile, Send, SendFile
+
+SLACK = 1.0  # seconds after its limit by which a transfer must be over
+
+
+def ended_after(transfer, begin):
+    completion = transfer.wait(wire.PATIENCE)
+    return completion.outcome, time.monotonic() - begin
+
+
+def test_deadline_ends_the_transfer(engine, connect):
+    pair = connect(receive_buffer=4096)
+    begin = time.monotonic()
+
+    transfer = engine.submit(pair.server, [Send(b"x" * 5_000_000)], deadline=0.3)
+
+    outcome, taken = ended_after(transfer, begin)
+    assert outcome is Outcome.DEADLINE
+    assert 0.3 <= taken < 0.3 + SLACK
+
+
+def test_deadline_that_is_not_reached_changes_nothing(engine, pair):
+    transfer = engine.submit(pair.server, [Send(b"tiny")], deadline=wire.PATIENCE)
+
+    assert wire.read_to_end(pair.client) == b"tiny"
+    assert transfer.wait(wire.PATIENCE).ok
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_client_that_stops_reading_dies_within_the_limit(engine, connect, kind):
+    pair = connect(kind, receive_buffer=4096)
+    begin = time.monotonic()
+
+    transfer = engine.submit(pair.server, [Send(b"x" * 5_000_000)], no_progress=0.5)
+
+    outcome, taken = ended_after(transfer, begin)
+    assert outcome is Outcome.NO_PROGRESS
+    assert 0.5 <= taken < 0.5 + SLACK + 0.5
+
+
+def test_upload_that_stalls_dies_within_the_limit(engine, pair, make_file):
+    with make_file(b"").open("r+b") as file:
+        begin = time.monotonic()
+        transfer = engine.submit(pair.server, [ReceiveFile(file, 1000)], no_progress=0.5)
+        pair.client.sendall(b"begin")
+
+        outcome, taken = ended_after(transfer, begin)
+    assert outcome is Outcome.NO_PROGRESS
+    assert 0.5 <= taken < 0.5 + SLACK + 0.5
+
+
+def test_no_limit_lets_a_stalled_client_live(engine, connect):
+    pair = connect(receive_buffer=4096)
+    transfer = engine.submit(pair.server, [Send(b"x" * 5_000_000)], no_progress=None)
+
+    assert engine.wait(1.0) == []
+
+    transfer.cancel()
+    assert transfer.wait(wire.PATIENCE).outcome is Outcome.CANCELLED
+
+
+def test_steady_slow_reader_behind_a_full_send_buffer_lives(engine, connect, make_file):
+    pair = connect(receive_buffer=8192)
+    with make_file(wire.content(2_000_000)).open("rb") as file:
+        transfer = engine.submit(pair.server, [SendFile(file)], no_progress=1.0)
+
+    received = wire.read_at_rate(pair.client, 20_000, 4.0)
+
+    assert not transfer.done()
+    assert received == wire.content(2_000_000)[: len(received)]
+    transfer.cancel()
+    assert transfer.wait(wire.PATIENCE).outcome is Outcome.CANCELLED
+
+
+def test_reader_below_the_minimum_rate_is_too_slow(engine, connect):
+    pair = connect(receive_buffer=4096)
+    begin = time.monotonic()
+    transfer = engine.submit(
+        pair.server, [Send(b"x" * 5_000_000)], rate_min=100_000, rate_min_grace=1.0
+    )
+
+    wire.read_at_rate(pair.client, 20_000, 1.5)
+
+    outcome, taken = ended_after(transfer, begin)
+    assert outcome is Outcome.TOO_SLOW
+    assert 1.0 <= taken < 1.0 + SLACK + 0.5
+
+
+def test_reader_above_the_minimum_rate_lives(engine, connect):
+    pair = connect(receive_buffer=8192)
+    transfer = engine.submit(
+        pair.server, [Send(b"x" * 5_000_000)], rate_min=10_000, rate_min_grace=1.0
+    )
+
+    wire.read_at_rate(pair.client, 40_000, 3.0)
+
+    assert not transfer.done()
+    transfer.cancel()
+    transfer.wait(wire.PATIENCE)
+
+
+def received_between(client, first, last, begin):
+    """Bytes that a fast reader gets in a window of seconds since `begin`."""
+    counted = 0
+    while True:
+        block = client.recv(1 << 20)
+        now = time.monotonic() - begin
+        if not block or now > last:
+            return counted
+        if now >= first:
+            counted += len(block)
+
+
+@pytest.mark.parametrize("rate", [50_000, 2_000_000, 20_000_000])
+def test_maximum_rate_holds_within_five_percent(engine, connect, rate):
+    pair = connect()
+    data = b"x" * (rate * 8)
+    begin = time.monotonic()
+    transfer = engine.submit(pair.server, [Send(data)], rate_max=rate)
+
+    received = received_between(pair.client, 1.0, 6.0, begin)
+
+    assert received / 5.0 == pytest.approx(rate, rel=0.05)
+    transfer.cancel()
+    transfer.wait(wire.PATIENCE)
+
+
+@pytest.mark.slow
+def test_maximum_rate_holds_for_a_thousand_transfers(engine, connect, make_file):
+    rate, count = 20_000, 1000
+    pairs = [connect() for _ in range(count)]
+    with make_file(wire.content(rate * 10)).open("rb") as file:
+        begin = time.monotonic()
+        transfers = engine.submit_many(
+            [pair.server for pair in pairs], [SendFile(file)], rate_max=rate
+        )
+    counted = [0] * count
+    for pair in pairs:
+        pair.client.setblocking(False)
+    while (now := time.monotonic() - begin) < 6.0:
+        for number, pair in enumerate(pairs):
+            try:
+                size = len(pair.client.recv(1 << 16))
+            except BlockingIOError:
+                continue
+            if now >= 1.0:
+                counted[number] += size
+        wire.pause(0.02)
+
+    assert sum(counted) / count / 5.0 == pytest.approx(rate, rel=0.05)
+    assert min(counted) / 5.0 > rate * 0.9
+    assert max(counted) / 5.0 < rate * 1.1
+    for transfer in transfers:
+        transfer.cancel()
+    wire.until(lambda: engine.wait(0.1) == [] and engine.count == 0)
+
+
+def test_upload_obeys_the_maximum_rate(engine, tcp, make_file):
+    data = wire.content(3_000_000)
+    feeder = threading.Thread(target=tcp.client.sendall, args=(data,))
+    with make_file(b"").open("r+b") as file:
+        begin = time.monotonic()
+        transfer = engine.submit(tcp.server, [ReceiveFile(file, len(data))], rate_max=1_000_000)
+        feeder.start()
+
+        outcome, taken = ended_after(transfer, begin)
+    feeder.join()
+    assert outcome is Outcome.FINISHED
+    assert 2.5 < taken < 3.5

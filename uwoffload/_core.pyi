@@ -1,0 +1,109 @@
+"""The parts of the C module that the package uses; see csrc/include/uwoffload.h."""
+
+from typing import Any, Final
+
+CData = Any  # a C object: pointer, array or struct
+
+class _FFI:
+    NULL: Final[CData]
+    def new(self, kind: CData | str, value: Any = ...) -> CData: ...
+    def typeof(self, kind: CData | str) -> CData: ...
+    def sizeof(self, kind: CData | str) -> int: ...
+    def from_buffer(self, kind: Any, data: Any = ..., require_writable: bool = ...) -> CData: ...
+    def buffer(self, data: CData, size: int = ...) -> Any: ...
+    def memmove(self, to: Any, source: Any, count: int) -> None: ...
+    def unpack(self, data: CData, size: int) -> list[int]: ...
+    def string(self, data: CData, size: int = ...) -> bytes: ...
+
+class _Lib:
+    UWO_OK: int
+    UWO_E_INVALID: int
+    UWO_E_FULL: int
+    UWO_E_CLOSED: int
+    UWO_E_FORKED: int
+    UWO_E_GONE: int
+    UWO_E_UNSUPPORTED: int
+    UWO_SEND: int
+    UWO_SEND_FILE: int
+    UWO_SPLICE: int
+    UWO_RECEIVE_FILE: int
+    UWO_KEEP_FD: int
+    UWO_BORROW: int
+    UWO_TO_THE_END: int
+    UWO_NONE: int
+    UWO_NEVER: int
+    UWO_CLOSE: int
+    UWO_GIVE_BACK: int
+    UWO_GROWING: int
+    UWO_TRY_FIRST: int
+    UWO_OUTCOME_COUNT: int
+    UWO_EVENT_DONE: int
+    UWO_EVENT_ROOM: int
+    def uwo_status_text(self, status: int) -> CData: ...
+    def uwo_engine_create(self, options: CData, engine: CData, error: CData) -> int: ...
+    def uwo_engine_drain(self, engine: CData) -> int: ...
+    def uwo_engine_stop(self, engine: CData) -> int: ...
+    def uwo_engine_destroy(self, engine: CData) -> None: ...
+    def uwo_engine_fd(self, engine: CData) -> int: ...
+    def uwo_engine_count(self, engine: CData) -> int: ...
+    def uwo_engine_reserve(
+        self,
+        engine: CData,
+        client_fd: int,
+        program: CData,
+        wanted: CData,
+        id: CData,  # noqa: A002
+        error: CData,
+    ) -> int: ...
+    def uwo_engine_reserve_batch(
+        self,
+        engine: CData,
+        client_fds: CData,
+        programs: CData,
+        same_program: bool,
+        wanted: CData,
+        count: int,
+        ids: CData,
+        error: CData,
+    ) -> int: ...
+    def uwo_engine_commit(self, engine: CData, ids: CData, count: int) -> None: ...
+    def uwo_engine_abandon(self, engine: CData, ids: CData, count: int) -> None: ...
+    def uwo_transfer_append(
+        self,
+        engine: CData,
+        id: int,  # noqa: A002
+        program: CData,
+        error: CData,
+    ) -> int: ...
+    def uwo_transfer_finish(self, engine: CData, id: int) -> int: ...  # noqa: A002
+    def uwo_transfer_cancel(self, engine: CData, id: int) -> None: ...  # noqa: A002
+    def uwo_transfer_progress(self, engine: CData, id: int, progress: CData) -> int: ...  # noqa: A002
+    def uwo_engine_reap(self, engine: CData, events: CData, max: int) -> int: ...  # noqa: A002
+    def uwo_engine_wait(
+        self,
+        engine: CData,
+        events: CData,
+        max: int,  # noqa: A002
+        timeout_ms: int,
+    ) -> int: ...
+    def uwo_engine_wake(self, engine: CData) -> None: ...
+    def uwo_free(self, memory: CData) -> None: ...
+    def uwo_stats_create(
+        self,
+        path: CData,
+        workers_max: int,
+        threads_max: int,
+        stats: CData,
+    ) -> int: ...
+    def uwo_stats_destroy(self, stats: CData) -> None: ...
+    def uwo_stats_fd(self, stats: CData) -> int: ...
+    def uwo_engine_stats(self, engine: CData) -> CData: ...
+    def uwo_stats_field_count(self) -> int: ...
+    def uwo_stats_field_name(self, field: int) -> CData: ...
+    def uwo_stats_value(self, stats: CData, worker: int, thread: int, field: int) -> int: ...
+    def uwo_version(self) -> CData: ...
+    def uwo_outcome_name(self, outcome: int) -> CData: ...
+    def uwo_kind_name(self, kind: int) -> CData: ...
+
+ffi: _FFI
+lib: _Lib
