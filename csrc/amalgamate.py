@@ -78,7 +78,11 @@ def amalgamate(csrc: Path) -> str:
         out += [f"#define {word} {prefix}_{word}\n" for word in renamed]
         inline(csrc, name, seen, out)
         out += [f"#undef {word}\n" for word in renamed]
-        out += [f"#undef {word}\n" for word in dict.fromkeys(MACRO.findall(text)) if word != "_GNU_SOURCE"]
+        out += [
+            f"#undef {word}\n"
+            for word in dict.fromkeys(MACRO.findall(text))
+            if word != "_GNU_SOURCE"
+        ]
     return "".join(out)
 
 

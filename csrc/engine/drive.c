@@ -6,8 +6,11 @@
 /* What one transfer may do before the others have their turn. */
 enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
 
+/* Limits are judged at multiples of this. */
+enum { JUDGE_GRID_MS = 100 };
+
 /* How soon to look again for a buffer, and at a socket that may have room without an edge. */
-enum { BUFFER_RETRY_US = 5000, UNSURE_US = 500000 };
+enum { BUFFER_RETRY_US = 5000, UNSURE_US = 750000 };
 
 /* ---- the machines ---- */
 
@@ -106,18 +109,19 @@ static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
 
 /* ---- waiting ---- */
 
-/* Arm the timer for the next time this transfer must be looked at, at until_us at the latest. */
+/* Arm the timer for the next time this transfer must be looked at, at until_us at the latest.
+ * Limits are looked at on a grid, so that one wake-up serves many transfers. */
 static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
 {
-    uint64_t due_us = limits_next_us(&transfer->limits, transfer_floor(transfer), loop->now_us);
+    uint64_t judge_us = limits_next_us(&transfer->limits, transfer_floor(transfer), loop->now_us);
+    uint64_t due_ms = TIMERS_NEVER;
 
-    if (until_us < due_us)
-        due_us = until_us;
-    if (transfer->unsure && loop->now_us + UNSURE_US < due_us)
-        due_us = loop->now_us + UNSURE_US;
-
-    uint64_t due_ms = due_us == UINT64_MAX ? TIMERS_NEVER : (due_us + 999) / 1000;
-
+    if (transfer->unsure && loop->now_us + UNSURE_US < judge_us)
+        judge_us = loop->now_us + UNSURE_US;
+    if (judge_us != UINT64_MAX)
+        due_ms = (judge_us / 1000 / JUDGE_GRID_MS + 1) * JUDGE_GRID_MS;
+    if (until_us != UINT64_MAX && (until_us + 999) / 1000 < due_ms)
+        due_ms = (until_us + 999) / 1000;
     if (due_ms < transfer->timer.at_ms) /* a timer that fires too early looks again */
         timers_set(&loop->timers, &transfer->timer, due_ms);
 }
@@ -182,7 +186,7 @@ static void drive_make_room(struct loop *loop, struct transfer *transfer, uint64
         extra->room_wanted = false;
     pthread_mutex_unlock(&engine->lock);
     if (room)
-        events_raise(loop, transfer, EVENT_ROOM);
+        events_room(loop, transfer);
 }
 
 /* ---- the end ---- */
@@ -221,7 +225,7 @@ static void drive_left(struct loop *loop, struct transfer *transfer)
     drive_count(loop->stats, transfer);
     drive_set_live(loop, loop->live - 1);
     atomic_fetch_sub(&loop->load, 1);
-    events_raise(loop, transfer, EVENT_DONE);
+    events_done(loop, transfer);
 }
 
 static void drive_end(struct loop *loop, struct transfer *transfer)
@@ -490,7 +494,7 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
     }
     drive_done(engine, transfer);
     drive_count(engine->callers_stats, transfer);
-    events_push(engine, transfer, EVENT_DONE);
+    events_done_now(engine, transfer);
     return true;
 }
 
@@ -508,5 +512,5 @@ void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)
     }
     drive_done(engine, transfer);
     drive_count(engine->callers_stats, transfer);
-    events_push(engine, transfer, EVENT_DONE);
+    events_done_now(engine, transfer);
 }

@@ -141,6 +141,8 @@ struct loop {
     uint64_t stop_by_us; /* 0 until stopping */
     struct transfer *ready_first;
     struct transfer *ready_last;
+    struct transfer *ended_first; /* DONE at the end of the turn, oldest first */
+    struct transfer *ended_last;
     struct transfer *events_first; /* to be published at the end of the turn */
     struct transfer *events_last;
     struct pipes pipes;
@@ -232,13 +234,16 @@ void loop_deinit(struct loop *loop);
 
 /* ---- events.c ---- */
 
-/* Put an event flag on a transfer; it is published at the end of the loop's turn. */
-void events_raise(struct loop *loop, struct transfer *transfer, uint32_t flag);
+/* The transfer can take more. */
+void events_room(struct loop *loop, struct transfer *transfer);
 
-/* Publish what was raised. */
+/* It has ended.  Nobody sees that before the end of the turn: until then it can be looked at. */
+void events_done(struct loop *loop, struct transfer *transfer);
+
+/* The end of the turn: publish what there is. */
 void events_publish(struct loop *loop);
 
-/* Raise and publish one, from a thread that is no loop. */
-void events_push(struct uwo_engine *engine, struct transfer *transfer, uint32_t flag);
+/* The same at once, from a thread that is no loop. */
+void events_done_now(struct uwo_engine *engine, struct transfer *transfer);
 
 #endif

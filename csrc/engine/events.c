@@ -15,7 +15,9 @@ static void events_post(struct uwo_engine *engine, struct transfer *newest, stru
         engine->sys->event_signal(engine->event_fd);
 }
 
-void events_raise(struct loop *loop, struct transfer *transfer, uint32_t flag)
+/* Link it to the newest, unless an earlier event of it is still on its way: then whoever reaps
+ * that one sees this one too, perhaps at once. */
+static void events_raise(struct loop *loop, struct transfer *transfer, uint32_t flag)
 {
     if (atomic_fetch_or(&transfer->event_flags, flag) != 0)
         return;
@@ -25,16 +27,39 @@ void events_raise(struct loop *loop, struct transfer *transfer, uint32_t flag)
         loop->events_last = transfer;
 }
 
+void events_room(struct loop *loop, struct transfer *transfer)
+{
+    events_raise(loop, transfer, EVENT_ROOM);
+}
+
+void events_done(struct loop *loop, struct transfer *transfer)
+{
+    transfer->ready_next = NULL;
+    if (loop->ended_last)
+        loop->ended_last->ready_next = transfer;
+    else
+        loop->ended_first = transfer;
+    loop->ended_last = transfer;
+}
+
 void events_publish(struct loop *loop)
 {
-    if (!loop->events_first)
-        return;
-    events_post(loop->engine, loop->events_first, loop->events_last);
+    struct transfer *ended = loop->ended_first;
+
+    loop->ended_first = loop->ended_last = NULL;
+    while (ended) {
+        struct transfer *next = ended->ready_next;
+
+        events_raise(loop, ended, EVENT_DONE);
+        ended = next;
+    }
+    if (loop->events_first)
+        events_post(loop->engine, loop->events_first, loop->events_last);
     loop->events_first = loop->events_last = NULL;
 }
 
-void events_push(struct uwo_engine *engine, struct transfer *transfer, uint32_t flag)
+void events_done_now(struct uwo_engine *engine, struct transfer *transfer)
 {
-    if (atomic_fetch_or(&transfer->event_flags, flag) == 0)
+    if (atomic_fetch_or(&transfer->event_flags, EVENT_DONE) == 0)
         events_post(engine, transfer, transfer);
 }

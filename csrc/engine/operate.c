@@ -116,23 +116,42 @@ static enum operated operate_shutdown(const struct sys *sys, struct transfer *tr
     return operate_failed(status, END_CLIENT, result);
 }
 
-/* Everything acknowledged?  The acknowledgement of our FIN makes an edge, so waiting for the
- * last byte needs no polling (TCP: FIN_WAIT1 to FIN_WAIT2 wakes whoever polls).  A UNIX socket
- * drops what its dead peer has not read, so there the error is asked first. */
-static enum operated operate_settle(const struct sys *sys, struct transfer *transfer,
-                                    struct op_result *result)
+/* A UNIX peer that closes with bytes unread leaves an error, set before they are dropped: no error
+ * after nothing is held means that it has read them all. */
+static enum operated operate_settle_unix(const struct sys *sys, struct transfer *transfer,
+                                         struct op_result *result)
 {
-    if (transfer->tcp && operate_all_acked(sys, transfer))
-        return OPERATED_RESULT;
-
-    int error = transfer->hung || !transfer->tcp ? sys->error(transfer->client_fd) : 0;
+    int unsent = sys->unsent(transfer->client_fd);
+    int error = sys->error(transfer->client_fd);
 
     if (error) {
         result->error = error;
         result->side = END_CLIENT;
-        return OPERATED_RESULT;
+    } else if (unsent > 0) {
+        return OPERATED_BLOCKED;
+    } else {
+        atomic_store(&transfer->bytes_acked, atomic_load(&transfer->bytes_queued));
     }
-    return !transfer->tcp && operate_all_acked(sys, transfer) ? OPERATED_RESULT : OPERATED_BLOCKED;
+    return OPERATED_RESULT;
+}
+
+/* Everything acknowledged?  The acknowledgement of our FIN makes an edge, so waiting for the
+ * last byte needs no polling (TCP: FIN_WAIT1 to FIN_WAIT2 wakes whoever polls). */
+static enum operated operate_settle(const struct sys *sys, struct transfer *transfer,
+                                    struct op_result *result)
+{
+    int error;
+
+    if (!transfer->tcp)
+        return operate_settle_unix(sys, transfer, result);
+    if (operate_all_acked(sys, transfer))
+        return OPERATED_RESULT;
+    error = transfer->hung ? sys->error(transfer->client_fd) : 0;
+    if (!error)
+        return OPERATED_BLOCKED;
+    result->error = error;
+    result->side = END_CLIENT;
+    return OPERATED_RESULT;
 }
 
 int operate_take_client(struct uwo_engine *engine, struct transfer *transfer)

@@ -128,6 +128,9 @@ uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer)
 
     if (unsent < 0)
         return acked;
+    /* What a UNIX socket no longer holds was read, or dropped when its peer went. */
+    if (!transfer->tcp && sys->gone(transfer->client_fd))
+        return acked;
     if (unsent > 0 && transfer->tcp && atomic_load(&transfer->shut))
         unsent--; /* our FIN counts as a byte */
 

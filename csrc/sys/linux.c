@@ -271,6 +271,13 @@ static int linux_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
 }
 
+static int linux_gone(int fd)
+{
+    struct pollfd asked = { .fd = fd };
+
+    return poll(&asked, 1, 0) > 0 && asked.revents & (POLLHUP | POLLERR);
+}
+
 /* Connecting a TCP socket to no address disconnects it with a reset, also when a forked child
  * holds a copy, which SO_LINGER and close do not. */
 static void linux_reset(int fd)
@@ -431,6 +438,7 @@ const struct sys sys_linux = {
     .cork = linux_cork,
     .push = linux_push,
     .error = linux_error,
+    .gone = linux_gone,
     .reset = linux_reset,
     .send_file = linux_send_file,
     .splice = linux_splice,
