@@ -91,9 +91,10 @@ int check_transfer(const struct uwo_transfer *given, struct uwo_transfer *comple
         return check_fail(error, -1, UWO_E_INVALID,
                           "after is %" PRIu32 ": UWO_CLOSE (0) or UWO_GIVE_BACK (1) is allowed",
                           complete->after);
-    if (complete->flags & ~(uint32_t)(UWO_GROWING | UWO_TRY_FIRST))
+    if (complete->flags & ~(uint32_t)(UWO_GROWING | UWO_TRY_FIRST | UWO_NO_SETTLE))
         return check_fail(error, -1, UWO_E_INVALID,
-                          "flags is %#" PRIx32 ": UWO_GROWING and UWO_TRY_FIRST are allowed",
+                          "flags is %#" PRIx32
+                          ": UWO_GROWING, UWO_TRY_FIRST, UWO_NO_SETTLE are allowed",
                           complete->flags);
     if (complete->rate_max > PACE_RATE_MAX || complete->rate_min > PACE_RATE_MAX)
         return check_fail(error, -1, UWO_E_INVALID,

@@ -64,7 +64,7 @@ static struct disk_job *disk_take(struct disk *disk)
 static void *disk_run(void *argument)
 {
     struct disk *disk = argument;
-    static _Thread_local char piece[DISK_PIECE];
+    char piece[DISK_PIECE];
     struct disk_job *job;
 
     while ((job = disk_take(disk))) {

@@ -6,7 +6,7 @@
 /* What one transfer may do before the others have their turn. */
 enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
 
-/* Limits are judged at multiples of this. */
+/* Progress is judged at multiples of this. */
 enum { JUDGE_GRID_MS = 100 };
 
 /* How soon to look again for a buffer, and at a socket that may have room without an edge. */
@@ -31,7 +31,8 @@ static void drive_end_program(struct transfer *transfer)
 {
     transfer->phase = PHASE_ENDING;
     transfer->stop = 0;
-    ending_init(&transfer->ending, transfer->give_back, transfer->program.outcome != UWO_FINISHED);
+    ending_init(&transfer->ending, transfer->give_back, !transfer->no_settle,
+                transfer->program.outcome != UWO_FINISHED);
 }
 
 /* The operation wanted now; false when nothing is. */
@@ -109,19 +110,27 @@ static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
 
 /* ---- waiting ---- */
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Arm the timer for the next time this transfer must be looked at, at until_us at the latest.
- * Limits are looked at on a grid, so that one wake-up serves many transfers. */
+ * Progress is looked at on a grid, so that one wake-up serves many transfers. */
 static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
 {
-    uint64_t judge_us = limits_next_us(&transfer->limits, transfer_floor(transfer), loop->now_us);
+    const struct limits *limits = &transfer->limits;
+    uint64_t judge_us = limits_next_us(limits, transfer_floor(transfer), loop->now_us);
     uint64_t due_ms = TIMERS_NEVER;
 
-    if (transfer->unsure && loop->now_us + UNSURE_US < judge_us)
-        judge_us = loop->now_us + UNSURE_US;
+    if (transfer->unsure)
+        judge_us = earlier(judge_us, loop->now_us + UNSURE_US);
     if (judge_us != UINT64_MAX)
         due_ms = (judge_us / 1000 / JUDGE_GRID_MS + 1) * JUDGE_GRID_MS;
-    if (until_us != UINT64_MAX && (until_us + 999) / 1000 < due_ms)
-        due_ms = (until_us + 999) / 1000;
+    if (limits->deadline_ms != LIMITS_NEVER)
+        until_us = earlier(until_us, limits->started_us + limits->deadline_ms * UINT64_C(1000));
+    if (until_us != UINT64_MAX)
+        due_ms = earlier(due_ms, (until_us + 999) / 1000);
     if (due_ms < transfer->timer.at_ms) /* a timer that fires too early looks again */
         timers_set(&loop->timers, &transfer->timer, due_ms);
 }
@@ -468,12 +477,12 @@ void drive_ready(struct loop *loop)
 bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
 {
     const struct sys *sys = engine->sys;
-    struct sys_sigpipe before;
+    struct sys_signal before;
     uint64_t now_us = transfer->limits.started_us;
     struct op op;
     bool going = true;
 
-    sys_sigpipe_block(&before);
+    sys_signal_block(&before, SIGPIPE);
     drive_begin(sys, transfer);
     for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
         struct op_result result = { 0 };
@@ -487,7 +496,7 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
             transfer->extra->waiting -= result.bytes_out; /* nobody else knows it yet */
         drive_step(transfer, &op, &result);
     }
-    sys_sigpipe_restore(&before);
+    sys_signal_restore(&before);
     if (transfer->phase == PHASE_RUNNING || ending_next(&transfer->ending, &op)) {
         transfer->waited = true;
         return false;
@@ -505,7 +514,7 @@ void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)
 
     transfer->program.outcome = UWO_CANCELLED;
     transfer->phase = PHASE_ENDING;
-    ending_init(&transfer->ending, transfer->give_back, true);
+    ending_init(&transfer->ending, transfer->give_back, false, true);
     while (ending_next(&transfer->ending, &op)) {
         operate_simple(engine, transfer, &op, &result);
         ending_step(&transfer->ending, &result);

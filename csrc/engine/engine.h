@@ -127,6 +127,8 @@ struct transfer {
     bool lingering : 1;  /* the deadline in limits is that of the lingering */
     bool waited : 1;     /* it did not finish at the first try */
     bool unsure : 1;     /* parked after a short count: no edge may come, ask once more */
+    bool sized : 1;      /* in this window the file has been asked for its size */
+    bool no_settle : 1;  /* at the end, do not wait for acknowledgements */
 };
 
 struct loop {

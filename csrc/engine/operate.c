@@ -63,19 +63,18 @@ static enum operated operate_send(const struct sys *sys, struct transfer *transf
     return (size_t)sent < length ? OPERATED_FULL : OPERATED_RESULT;
 }
 
-/* Less was sent than asked: the socket is full, or the file ended at `end`.  Asking the file
- * costs less than asking the socket again.  Where the file may claim more than it holds (sparse,
- * compressed, or of a pseudo file system) the socket is asked all the same, for after a short
- * file no edge would come. */
-static enum operated operate_short(const struct sys *sys, int fd, int64_t end,
+/* Less was sent than asked: the socket is full, or the file ended at `end`.  The file is asked once
+ * in each window; should it shrink after that, no edge comes, and the transfer, unsure, finds out
+ * when it is looked at next (UNSURE_US). */
+static enum operated operate_short(const struct sys *sys, struct transfer *transfer, int64_t end,
                                    struct op_result *result)
 {
-    bool dense = false;
-    int64_t size = sys->file_size(fd, &dense);
-
-    if (size >= 0 && end >= size)
+    if (!transfer->sized && end >= sys->file_size(running(transfer)->fd)) {
         result->side = END_FILE;
-    return dense && end < size ? OPERATED_FULL : OPERATED_RESULT;
+        return OPERATED_RESULT;
+    }
+    transfer->sized = true;
+    return OPERATED_FULL;
 }
 
 static enum operated operate_send_file(const struct sys *sys, struct transfer *transfer,
@@ -94,7 +93,7 @@ static enum operated operate_send_file(const struct sys *sys, struct transfer *t
         result->side = END_FILE;
         return OPERATED_RESULT;
     }
-    return operate_short(sys, fd, op->offset + sent, result);
+    return operate_short(sys, transfer, op->offset + sent, result);
 }
 
 static bool operate_all_acked(const struct sys *sys, struct transfer *transfer)
@@ -218,6 +217,7 @@ enum operated operate_simple(struct uwo_engine *engine, struct transfer *transfe
     case OP_SEND_FILE:
         return operate_send_file(sys, transfer, op, result);
     case OP_PREFETCH:
+        transfer->sized = false;
         if (sys->file_cached(running(transfer)->fd, op->offset, op->length) > 0)
             return OPERATED_RESULT;
         return OPERATED_ELSEWHERE;

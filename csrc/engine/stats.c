@@ -59,8 +59,7 @@ static void stats_describe(const struct uwo_stats *stats, const struct stats_hea
 /* Map the file, new or from before. */
 static int stats_attach(struct uwo_stats *stats, const struct stats_header *shape)
 {
-    bool dense;
-    int64_t size = stats->sys->file_size(stats->fd, &dense);
+    int64_t size = stats->sys->file_size(stats->fd);
     int status;
 
     if (size < 0)

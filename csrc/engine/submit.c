@@ -170,6 +170,7 @@ static int submit_fill(const struct sys *sys, struct transfer *transfer,
     transfer->growing = wanted->flags & UWO_GROWING;
     transfer->shared = transfer->growing || submit_has(submission, UWO_RECEIVE_FILE);
     transfer->try_first = wanted->flags & UWO_TRY_FIRST;
+    transfer->no_settle = wanted->flags & UWO_NO_SETTLE;
     transfer->limits.deadline_ms = wanted->deadline_ms ? wanted->deadline_ms : LIMITS_NEVER;
     transfer->limits.no_progress_ms = wanted->no_progress_ms;
     transfer->program.list = transfer->first;

@@ -154,6 +154,9 @@ enum uwo_after {
 enum uwo_transfer_flag {
     UWO_GROWING = 1,   /* the program waits for uwo_transfer_append and _finish at its end */
     UWO_TRY_FIRST = 2, /* commit makes the first attempt in the calling thread, without blocking */
+    UWO_NO_SETTLE = 4, /* UWO_CLOSE: close when the kernel has all bytes, without waiting for the
+                        * client to acknowledge them: cheaper, but nobody learns whether they
+                        * arrived, and no limit holds for them any more */
 };
 
 #define UWO_NEVER 4294967295
@@ -167,10 +170,10 @@ struct uwo_transfer {
     uint32_t no_progress_ms;    /* longest time without a byte acknowledged or received;
                                  * 0 = 60000, UWO_NEVER = no limit.  A UNIX socket shows what its
                                  * peer has read in steps of up to 64 KiB */
-    uint32_t rate_min_grace_ms; /* time before rate_min is judged, then judged as often, over
-                                 * twice as long; 0 = 5000 */
+    uint32_t rate_min_grace_ms; /* time before rate_min is judged, then judged as often; 0 = 5000 */
     uint32_t high_water;  /* growing: bytes waiting at which append says UWO_E_FULL; 0 = 1 MiB */
-    uint64_t rate_min;    /* bytes/s the peer must acknowledge (or send); 0 = none */
+    uint64_t rate_min;    /* bytes/s the peer must acknowledge (or send), 128 KiB behind at
+                                 * most, for acknowledgements come in lumps; 0 = none */
     uint64_t rate_max;    /* bytes/s at most; 0 = none */
     const void *leftover; /* bytes already read from the client: feed UWO_RECEIVE_FILE first, */
     size_t leftover_size; /* the rest comes back in the DONE event.  Borrowed during the call */

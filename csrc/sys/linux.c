@@ -321,9 +321,11 @@ static int linux_pipe_open(int fds[2], int size)
 
 /* ---- files ---- */
 
-/* cachestat(2), Linux 6.5: pages of a range that are in memory.  EPERM for a file that is
- * neither ours nor writable (Linux 6.14), ENOSYS before 6.5. */
-static int linux_pages_cached(int fd, int64_t offset, uint64_t length)
+enum { PROBE_STRIDE = 128 << 10 };
+
+/* cachestat(2), Linux 6.5: are the pages of a range in memory?  EPERM for a file that is neither
+ * ours nor writable (Linux 6.14), ENOSYS before 6.5. */
+static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t pages)
 {
     struct {
         uint64_t offset, length;
@@ -331,24 +333,20 @@ static int linux_pages_cached(int fd, int64_t offset, uint64_t length)
     struct {
         uint64_t cached, dirty, writeback, evicted, recently_evicted;
     } counts = { 0 };
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t first = (uint64_t)offset / page;
-    uint64_t last = ((uint64_t)offset + length - 1) / page;
 
     if (syscall(SYS_cachestat, fd, &range, &counts, 0) < 0)
         return -errno;
-    return counts.cached >= last - first + 1;
+    return counts.cached >= pages;
 }
 
-/* Without it: ask for a byte here and there, which fails rather than wait for the disk.  The
- * kernel reads ahead in blocks of 128 KiB and more. */
-static int linux_probe_cached(int fd, int64_t offset, uint64_t length)
+/* Ask for a byte here and there, which fails rather than wait for the disk: also for a page that
+ * is there but still being read.  The kernel reads ahead in blocks of 128 KiB and more. */
+static int linux_pages_ready(int fd, int64_t offset, uint64_t length)
 {
-    enum { STRIDE = 128 << 10 };
     char byte;
     struct iovec to = { .iov_base = &byte, .iov_len = 1 };
 
-    for (uint64_t at = 0; at < length + STRIDE - 1; at += STRIDE) {
+    for (uint64_t at = 0; at < length + PROBE_STRIDE - 1; at += PROBE_STRIDE) {
         uint64_t probe = at < length ? at : length - 1;
 
         if (preadv2(fd, &to, 1, offset + (int64_t)probe, RWF_NOWAIT) < 0)
@@ -359,19 +357,19 @@ static int linux_probe_cached(int fd, int64_t offset, uint64_t length)
 
 static int linux_file_cached(int fd, int64_t offset, uint64_t length)
 {
-    int cached = linux_pages_cached(fd, offset, length);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t pages = ((uint64_t)offset + length - 1) / page - (uint64_t)offset / page + 1;
 
-    return cached >= 0 ? cached : linux_probe_cached(fd, offset, length);
+    if (pages > 2 && linux_pages_there(fd, offset, length, pages) == 0)
+        return 0;
+    return linux_pages_ready(fd, offset, length);
 }
 
-static int64_t linux_file_size(int fd, bool *dense)
+static int64_t linux_file_size(int fd)
 {
     struct stat stat;
 
-    if (fstat(fd, &stat) < 0)
-        return -errno;
-    *dense = stat.st_blocks * 512 >= stat.st_size;
-    return stat.st_size;
+    return fstat(fd, &stat) < 0 ? -errno : stat.st_size;
 }
 
 static int64_t linux_read_at(int fd, void *data, size_t length, int64_t offset)
@@ -396,9 +394,17 @@ static int linux_open_file(const char *path)
     return (int)result(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
 }
 
+/* Beyond RLIMIT_FSIZE this raises SIGXFSZ, also for a memfd. */
 static int linux_resize(int fd, int64_t size)
 {
-    return (int)result(ftruncate(fd, size));
+    struct sys_signal before;
+
+    sys_signal_block(&before, SIGXFSZ);
+
+    int status = (int)result(ftruncate(fd, size));
+
+    sys_signal_restore(&before);
+    return status;
 }
 
 static void *linux_map(int fd, size_t size)

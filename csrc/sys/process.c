@@ -35,31 +35,32 @@ int sys_watch_forks(void)
     return -watch_error;
 }
 
-void sys_sigpipe_block(struct sys_sigpipe *before)
+void sys_signal_block(struct sys_signal *before, int number)
 {
     sigset_t pending;
-    sigset_t pipe;
+    sigset_t set;
     sigset_t mask;
 
+    before->number = number;
     sigpending(&pending);
-    before->was_pending = sigismember(&pending, SIGPIPE) == 1;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &mask);
-    before->was_blocked = sigismember(&mask, SIGPIPE) == 1;
+    before->was_pending = sigismember(&pending, number) == 1;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &set, &mask);
+    before->was_blocked = sigismember(&mask, number) == 1;
 }
 
-void sys_sigpipe_restore(const struct sys_sigpipe *before)
+void sys_signal_restore(const struct sys_signal *before)
 {
     static const struct timespec at_once;
-    sigset_t pipe;
+    sigset_t set;
 
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
+    sigemptyset(&set);
+    sigaddset(&set, before->number);
     if (!before->was_pending)
-        sigtimedwait(&pipe, NULL, &at_once);
+        sigtimedwait(&set, NULL, &at_once);
     if (!before->was_blocked)
-        pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* openat2 with RESOLVE_CACHED is the youngest call of the product: Linux 5.12.  An older kernel

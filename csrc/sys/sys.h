@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -91,7 +92,7 @@ struct sys {
 
     /* files: 1 all of it is in memory, 0 not, or unknown */
     int (*file_cached)(int fd, int64_t offset, uint64_t length);
-    int64_t (*file_size)(int fd, bool *dense); /* dense: every byte of it has a place on disk */
+    int64_t (*file_size)(int fd);
     int64_t (*read_at)(int fd, void *data, size_t length, int64_t offset);        /* disk */
     int64_t (*write_at)(int fd, const void *data, size_t length, int64_t offset); /* disk */
     void (*close_file)(int fd);                                                   /* disk */
@@ -115,14 +116,15 @@ unsigned sys_generation(void);
 /* Install the fork counter; allowed again and again.  ENOMEM. */
 int sys_watch_forks(void);
 
-/* Block SIGPIPE in this thread for a while; `before` keeps what to restore.  A SIGPIPE that
- * came meanwhile is swallowed. */
-struct sys_sigpipe {
+/* Block a signal that a system call may raise, in this thread, for a while; `before` keeps what to
+ * restore.  One that was raised meanwhile is swallowed. */
+struct sys_signal {
+    int number;
     bool was_pending;
     bool was_blocked;
 };
-void sys_sigpipe_block(struct sys_sigpipe *before);
-void sys_sigpipe_restore(const struct sys_sigpipe *before);
+void sys_signal_block(struct sys_signal *before, int number);
+void sys_signal_restore(const struct sys_signal *before);
 
 /* NULL when this kernel has what we need, else a line that says what is missing. */
 const char *sys_kernel_lacks(void);

@@ -4,9 +4,14 @@
 
 enum { SHUTTING, SETTLING, LINGERING, CLOSING, ABORTING, PUSHING, RETURNING, ENDED };
 
-void ending_init(struct ending *ending, bool give_back, bool failed)
+void ending_init(struct ending *ending, bool give_back, bool settle, bool failed)
 {
-    *ending = (struct ending){ .state = give_back ? PUSHING : failed ? ABORTING : SHUTTING };
+    *ending = (struct ending){
+        .state = give_back ? PUSHING
+                 : failed  ? ABORTING
+                           : SHUTTING,
+        .settle = settle,
+    };
 }
 
 bool ending_next(const struct ending *ending, struct op *op)
@@ -35,8 +40,10 @@ void ending_step(struct ending *ending, const struct op_result *result)
     case SETTLING:
         if (result->error)
             ending_lose(ending, result->error);
+        else if (ending->state == SHUTTING && ending->settle)
+            ending->state = SETTLING;
         else
-            ending->state++;
+            ending->state = LINGERING;
         return;
     case LINGERING:
     case PUSHING:

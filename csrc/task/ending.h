@@ -1,7 +1,7 @@
 /* ending: what becomes of the client socket after the program, as a pure machine.
  *
  *   close, all is well:
- *     SHUTTING -- shut -------------> SETTLING
+ *     SHUTTING -- shut -------------> SETTLING, or LINGERING when it need not settle
  *              -- errno ------------> ABORTING   lost
  *     SETTLING -- acknowledged -----> LINGERING
  *              -- errno ------------> ABORTING   lost
@@ -20,12 +20,14 @@
 
 struct ending {
     uint8_t state;
+    bool settle;   /* wait until the client has acknowledged everything */
     bool lost;     /* the client did not acknowledge everything; see error */
     int16_t error; /* positive errno behind it: ECANCELED when the want was withdrawn */
 };
 
-/* give_back: the socket returns to its submitter; failed: the program did not finish. */
-void ending_init(struct ending *ending, bool give_back, bool failed);
+/* give_back: the socket returns to its submitter; settle: wait for the last acknowledgement;
+ * failed: the program did not finish. */
+void ending_init(struct ending *ending, bool give_back, bool settle, bool failed);
 
 /* The operation wanted now; false when all is done. */
 bool ending_next(const struct ending *ending, struct op *op);

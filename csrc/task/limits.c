@@ -20,25 +20,32 @@ void limits_start(struct limits *limits, uint64_t now_us)
     limits->moved = 0;
 }
 
-void rate_floor_start(struct rate_floor *floor, uint64_t now_us)
+static void rate_floor_abreast(struct rate_floor *floor, uint64_t now_us, uint64_t moved)
 {
-    floor->previous_us = floor->window_us = now_us;
-    floor->previous_moved = floor->window_moved = 0;
+    floor->abreast_us = now_us;
+    floor->abreast_moved = moved;
 }
 
-/* True when the window that has just ended was too slow; starts the next one. */
+void rate_floor_start(struct rate_floor *floor, uint64_t now_us)
+{
+    floor->judged_us = now_us;
+    rate_floor_abreast(floor, now_us, 0);
+}
+
+/* True when the client is too far behind. */
 static bool rate_floor_broken(struct rate_floor *floor, uint64_t now_us, uint64_t moved, bool owed)
 {
-    uint64_t length_us = now_us - floor->previous_us;
-    uint64_t bytes = moved - floor->previous_moved;
+    uint64_t length_us = now_us - floor->abreast_us;
+    uint64_t bytes = moved - floor->abreast_moved;
+    double behind;
 
-    if (owed && now_us - floor->window_us < floor->window_ms * US_PER_MS)
+    if (owed && now_us - floor->judged_us < floor->window_ms * US_PER_MS)
         return false;
-    floor->previous_us = owed ? floor->window_us : now_us; /* nobody waits: it starts over */
-    floor->previous_moved = owed ? floor->window_moved : moved;
-    floor->window_us = now_us;
-    floor->window_moved = moved;
-    return owed && (double)bytes * (double)US_PER_S < (double)floor->rate * (double)length_us;
+    floor->judged_us = now_us;
+    behind = (double)floor->rate * (double)length_us / (double)US_PER_S - (double)bytes;
+    if (!owed || behind <= 0)
+        rate_floor_abreast(floor, now_us, moved);
+    return owed && behind > (double)RATE_FLOOR_LUMP;
 }
 
 int limits_judge(struct limits *limits, struct rate_floor *floor, uint64_t now_us, uint64_t moved,
@@ -84,7 +91,7 @@ uint64_t limits_next_us(const struct limits *limits, const struct rate_floor *fl
         next = earlier(next, earlier(now_us + sample_us, limits->progress_us + limit_us));
     }
     if (floor)
-        next = earlier(next, floor->window_us + floor->window_ms * US_PER_MS);
+        next = earlier(next, floor->judged_us + floor->window_ms * US_PER_MS);
     return next;
 }
 

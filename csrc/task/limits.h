@@ -19,16 +19,18 @@ struct limits {
     uint32_t no_progress_ms; /* or LIMITS_NEVER */
 };
 
-/* The minimum rate: judged at the end of each window, the first of which is the grace time,
- * over that window and the one before it: acknowledgements come in lumps. */
+/* The minimum rate: what the client is behind it, since it was last abreast, must not exceed a
+ * lump.  For acknowledgements come in lumps: a receiver shows what it has read in steps of up to
+ * half its buffer, a UNIX socket in steps of a segment. */
 struct rate_floor {
-    uint64_t rate;         /* bytes/s */
-    uint64_t window_us;    /* start of the running window */
-    uint64_t window_moved; /* bytes moved before it */
-    uint64_t previous_us;  /* the same for the window before */
-    uint64_t previous_moved;
-    uint32_t window_ms; /* length of a window */
+    uint64_t rate;       /* bytes/s */
+    uint64_t abreast_us; /* when it was last not behind */
+    uint64_t abreast_moved;
+    uint64_t judged_us;
+    uint32_t window_ms; /* how often it is judged, and the grace time */
 };
+
+#define RATE_FLOOR_LUMP (UINT64_C(128) << 10)
 
 /* The maximum rate: a token bucket that gives out quanta of a sixteenth of a second and
  * keeps two, so that over five seconds nobody gets 5 % more, and a loop that is a sixteenth
