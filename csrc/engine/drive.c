@@ -14,6 +14,15 @@ enum { BUFFER_RETRY_US = 5000, UNSURE_US = 750000 };
 
 /* ---- the machines ---- */
 
+/* The first short write of a large program: from now on every sendfile meets a full buffer, and
+ * without a cork each would end in a segment of odd size. */
+static void drive_cork(const struct sys *sys, struct transfer *transfer)
+{
+    if (transfer->tcp && !transfer->corked && !transfer_pace(transfer) &&
+        program_is_bulk(&transfer->program))
+        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
+}
+
 static void drive_begin(const struct sys *sys, struct transfer *transfer)
 {
     int was = sys->nonblocking(transfer->client_fd, true);
@@ -22,8 +31,6 @@ static void drive_begin(const struct sys *sys, struct transfer *transfer)
     transfer->was_nonblocking = was != 0;
     if (was < 0)
         program_stop(&transfer->program, UWO_NO_RESOURCE, -was);
-    if (transfer->tcp && !transfer_pace(transfer) && program_is_bulk(&transfer->program))
-        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
 }
 
 /* The program is over: what is to become of the socket? */
@@ -320,6 +327,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     *moved += result.bytes_in + result.bytes_out;
     if (operated != OPERATED_FULL || transfer->phase != PHASE_RUNNING)
         return true;
+    drive_cork(loop->sys, transfer);
     if (drive_park(loop, transfer, WAIT_SOCKET, true, UINT64_MAX, &result))
         return false;
     program_stop(&transfer->program, UWO_NO_RESOURCE, result.error);
@@ -482,7 +490,7 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
     struct op op;
     bool going = true;
 
-    sys_signal_block(&before, SIGPIPE);
+    sys_signal_block(&before, SIGPIPE); /* sendfile has no MSG_NOSIGNAL */
     drive_begin(sys, transfer);
     for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
         struct op_result result = { 0 };

@@ -321,9 +321,7 @@ static int linux_pipe_open(int fds[2], int size)
 
 /* ---- files ---- */
 
-enum { PROBE_STRIDE = 128 << 10 };
-
-/* cachestat(2), Linux 6.5: are the pages of a range in memory?  EPERM for a file that is neither
+/* cachestat(2), Linux 6.5: are all pages of a range in memory?  EPERM for a file that is neither
  * ours nor writable (Linux 6.14), ENOSYS before 6.5. */
 static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t pages)
 {
@@ -339,14 +337,13 @@ static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t p
     return counts.cached >= pages;
 }
 
-/* Ask for a byte here and there, which fails rather than wait for the disk: also for a page that
- * is there but still being read.  The kernel reads ahead in blocks of 128 KiB and more. */
-static int linux_pages_ready(int fd, int64_t offset, uint64_t length)
+/* Ask for a byte every `stride` and at the end, which fails rather than wait for the disk. */
+static int linux_pages_ready(int fd, int64_t offset, uint64_t length, uint64_t stride)
 {
     char byte;
     struct iovec to = { .iov_base = &byte, .iov_len = 1 };
 
-    for (uint64_t at = 0; at < length + PROBE_STRIDE - 1; at += PROBE_STRIDE) {
+    for (uint64_t at = 0; at < length + stride - 1; at += stride) {
         uint64_t probe = at < length ? at : length - 1;
 
         if (preadv2(fd, &to, 1, offset + (int64_t)probe, RWF_NOWAIT) < 0)
@@ -355,14 +352,17 @@ static int linux_pages_ready(int fd, int64_t offset, uint64_t length)
     return 1;
 }
 
+/* A page that is there may still be being read.  Reading goes forward, so the first and the last
+ * one tell.  Where pages cannot be counted, look into every block that the kernel reads ahead. */
 static int linux_file_cached(int fd, int64_t offset, uint64_t length)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t pages = ((uint64_t)offset + length - 1) / page - (uint64_t)offset / page + 1;
+    enum { PAGE = 4096, BLOCK = 128 << 10 };
+    uint64_t pages = ((uint64_t)offset + length - 1) / PAGE - (uint64_t)offset / PAGE + 1;
+    int there = pages > 2 ? linux_pages_there(fd, offset, length, pages) : 1;
 
-    if (pages > 2 && linux_pages_there(fd, offset, length, pages) == 0)
+    if (there == 0)
         return 0;
-    return linux_pages_ready(fd, offset, length);
+    return linux_pages_ready(fd, offset, length, there > 0 ? length : BLOCK);
 }
 
 static int64_t linux_file_size(int fd)

@@ -37,10 +37,14 @@ int sys_watch_forks(void)
 
 void sys_signal_block(struct sys_signal *before, int number)
 {
+    struct sigaction action;
     sigset_t pending;
     sigset_t set;
     sigset_t mask;
 
+    before->number = 0;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+        return;
     before->number = number;
     sigpending(&pending);
     before->was_pending = sigismember(&pending, number) == 1;
@@ -55,6 +59,8 @@ void sys_signal_restore(const struct sys_signal *before)
     static const struct timespec at_once;
     sigset_t set;
 
+    if (!before->number)
+        return;
     sigemptyset(&set);
     sigaddset(&set, before->number);
     if (!before->was_pending)

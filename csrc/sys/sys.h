@@ -119,7 +119,7 @@ int sys_watch_forks(void);
 /* Block a signal that a system call may raise, in this thread, for a while; `before` keeps what to
  * restore.  One that was raised meanwhile is swallowed. */
 struct sys_signal {
-    int number;
+    int number; /* 0: nothing was to be done, it is ignored */
     bool was_pending;
     bool was_blocked;
 };
