@@ -14,7 +14,7 @@ enum disk_kind {
     DISK_CLOSE, /* close a file: a network file system may write now */
 };
 
-enum { DISK_THREADS_MAX = 64, DISK_PIECE = 128 << 10 };
+enum { DISK_THREADS_MAX = 64, DISK_PIECE = 32 << 10 };
 
 struct disk_job {
     struct disk_job *next;

@@ -348,6 +348,9 @@ static void drive(struct loop *loop, struct transfer *transfer)
             drive_end(loop, transfer);
             return;
         }
+        /* Instructions of length zero were passed over; the want is the same when asked again. */
+        if (transfer->phase == PHASE_RUNNING && drive_release(loop, transfer, transfer->program.at))
+            return;
         if (!drive_once(loop, transfer, &op, &moved))
             return;
     }

@@ -209,6 +209,9 @@ void transfer_release(const struct sys *sys, struct transfer *transfer, uint32_t
 /* Release the rest of what it holds, but for leftover bytes that go with the DONE event. */
 void transfer_forget(const struct sys *sys, struct transfer *transfer);
 
+/* Bytes the kernel still holds for the client (UNIX sockets: memory of them); or -errno. */
+int transfer_unsent(const struct sys *sys, const struct transfer *transfer);
+
 /* Bytes the client has acknowledged by now. */
 uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer);
 

@@ -120,7 +120,7 @@ static enum operated operate_shutdown(const struct sys *sys, struct transfer *tr
 static enum operated operate_settle_unix(const struct sys *sys, struct transfer *transfer,
                                          struct op_result *result)
 {
-    int unsent = sys->unsent(transfer->client_fd);
+    int unsent = transfer_unsent(sys, transfer);
     int error = sys->error(transfer->client_fd);
 
     if (error) {

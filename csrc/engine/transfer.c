@@ -120,22 +120,33 @@ void transfer_forget(const struct sys *sys, struct transfer *transfer)
     transfer->extra = NULL;
 }
 
+int transfer_unsent(const struct sys *sys, const struct transfer *transfer)
+{
+    /* A UNIX socket counts the memory of what it holds, hundreds of bytes for the smallest piece,
+     * and gives the last of each back only after it has told us that there is room. */
+    enum { CRUMBS = 64 };
+    int unsent = transfer->client_fd >= 0 ? sys->unsent(transfer->client_fd) : -EBADF;
+
+    if (unsent > 0 && !transfer->tcp && unsent < CRUMBS)
+        return 0;
+    if (unsent > 0 && transfer->tcp && atomic_load(&transfer->shut))
+        return unsent - 1; /* our FIN counts as a byte */
+    return unsent;
+}
+
 uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer)
 {
     uint64_t acked = atomic_load_explicit(&transfer->bytes_acked, memory_order_relaxed);
     uint64_t queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
-    int unsent = transfer->client_fd >= 0 ? sys->unsent(transfer->client_fd) : -EBADF;
+    int unsent = transfer_unsent(sys, transfer);
+    uint64_t now_acked;
 
     if (unsent < 0)
         return acked;
     /* What a UNIX socket no longer holds was read, or dropped when its peer went. */
     if (!transfer->tcp && sys->gone(transfer->client_fd))
         return acked;
-    if (unsent > 0 && transfer->tcp && atomic_load(&transfer->shut))
-        unsent--; /* our FIN counts as a byte */
-
-    uint64_t now_acked = (uint64_t)unsent < queued ? queued - (uint64_t)unsent : 0;
-
+    now_acked = (uint64_t)unsent < queued ? queued - (uint64_t)unsent : 0;
     /* Not a counter of this socket alone: never let it go back. */
     while (now_acked > acked &&
            !atomic_compare_exchange_weak(&transfer->bytes_acked, &acked, now_acked))
