@@ -337,7 +337,8 @@ static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t p
     return counts.cached >= pages;
 }
 
-/* Ask for a byte every `stride` and at the end, which fails rather than wait for the disk. */
+/* Ask for a byte every `stride` and at the end, which fails rather than wait for the disk: 1 all
+ * are ready, 0 one is not; EOPNOTSUPP where the file system cannot be asked. */
 static int linux_pages_ready(int fd, int64_t offset, uint64_t length, uint64_t stride)
 {
     char byte;
@@ -347,7 +348,7 @@ static int linux_pages_ready(int fd, int64_t offset, uint64_t length, uint64_t s
         uint64_t probe = at < length ? at : length - 1;
 
         if (preadv2(fd, &to, 1, offset + (int64_t)probe, RWF_NOWAIT) < 0)
-            return 0;
+            return errno == EOPNOTSUPP ? -errno : 0;
     }
     return 1;
 }
@@ -358,11 +359,15 @@ static int linux_file_cached(int fd, int64_t offset, uint64_t length)
 {
     enum { PAGE = 4096, BLOCK = 128 << 10 };
     uint64_t pages = ((uint64_t)offset + length - 1) / PAGE - (uint64_t)offset / PAGE + 1;
-    int there = pages > 2 ? linux_pages_there(fd, offset, length, pages) : 1;
+    int ready = linux_pages_ready(fd, offset, length, length);
+    int there;
 
-    if (there == 0)
-        return 0;
-    return linux_pages_ready(fd, offset, length, there > 0 ? length : BLOCK);
+    if (ready == 0 || (ready > 0 && pages <= 2))
+        return ready;
+    there = linux_pages_there(fd, offset, length, pages);
+    if (there >= 0)
+        return there;
+    return linux_pages_ready(fd, offset, length, BLOCK) > 0;
 }
 
 static int64_t linux_file_size(int fd)
