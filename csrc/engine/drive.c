@@ -2,15 +2,13 @@
 
 #include "base/ensure.h"
 #include "engine/operate.h"
+#include "engine/park.h"
 
 /* What one transfer may do before the others have their turn. */
 enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
 
-/* Progress is judged at multiples of this. */
-enum { JUDGE_GRID_MS = 100 };
-
-/* How soon to look again for a buffer, and at a socket that may have room without an edge. */
-enum { BUFFER_RETRY_US = 5000, UNSURE_US = 750000 };
+/* How soon to look again for a buffer. */
+enum { BUFFER_RETRY_US = 5000 };
 
 /* ---- the machines ---- */
 
@@ -113,78 +111,6 @@ static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
     if (transfer->shared)
         pthread_mutex_unlock(&engine->lock);
     transfer_forget(engine->sys, transfer);
-}
-
-/* ---- waiting ---- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Arm the timer for the next time this transfer must be looked at, at until_us at the latest.
- * Progress is looked at on a grid, so that one wake-up serves many transfers. */
-static void drive_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
-{
-    const struct limits *limits = &transfer->limits;
-    uint64_t judge_us = limits_next_us(limits, transfer_floor(transfer), loop->now_us);
-    uint64_t due_ms = TIMERS_NEVER;
-
-    if (transfer->unsure)
-        judge_us = earlier(judge_us, loop->now_us + UNSURE_US);
-    if (judge_us != UINT64_MAX)
-        due_ms = (judge_us / 1000 / JUDGE_GRID_MS + 1) * JUDGE_GRID_MS;
-    if (limits->deadline_ms != LIMITS_NEVER)
-        until_us = earlier(until_us, limits->started_us + limits->deadline_ms * UINT64_C(1000));
-    if (until_us != UINT64_MAX)
-        due_ms = earlier(due_ms, (until_us + 999) / 1000);
-    if (due_ms < transfer->timer.at_ms) /* a timer that fires too early looks again */
-        timers_set(&loop->timers, &transfer->timer, due_ms);
-}
-
-/* Have epoll watch the client.  Returns 0 or a positive errno. */
-static int drive_watch(struct loop *loop, struct transfer *transfer)
-{
-    uint64_t id = atomic_load_explicit(&transfer->id, memory_order_relaxed);
-
-    if (transfer->registered)
-        return 0;
-
-    int status = loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, transfer->client_fd,
-                                      EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                      id << EVENT_TAG_BITS);
-
-    transfer->registered = status == 0;
-    return -status;
-}
-
-static void drive_later(struct loop *loop, struct transfer *transfer)
-{
-    transfer->wait = WAIT_NOTHING;
-    transfer->waited = true;
-    transfer->ready_next = NULL;
-    if (loop->ready_last)
-        loop->ready_last->ready_next = transfer;
-    else
-        loop->ready_first = transfer;
-    loop->ready_last = transfer;
-    drive_arm(loop, transfer, UINT64_MAX);
-}
-
-/* Park it.  False when that failed: *result then says why.  unsure: it did not try until the
- * socket said no. */
-static bool drive_park(struct loop *loop, struct transfer *transfer, uint8_t wait, bool unsure,
-                       uint64_t until_us, struct op_result *result)
-{
-    if (wait != WAIT_DISK)
-        result->error = drive_watch(loop, transfer);
-    if (result->error)
-        return false;
-    transfer->wait = wait;
-    transfer->waited = true;
-    transfer->unsure = unsure;
-    drive_arm(loop, transfer, until_us);
-    return true;
 }
 
 /* ---- a growing program's producer ---- */
@@ -300,24 +226,23 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     }
     switch (operated) {
     case OPERATED_PENDING:
-        drive_park(loop, transfer, WAIT_DISK, false, UINT64_MAX, &result);
+        park(loop, transfer, WAIT_DISK, false, UINT64_MAX, &result);
         return false;
     case OPERATED_BLOCKED:
-        if (drive_park(loop, transfer, WAIT_SOCKET, false, UINT64_MAX, &result))
+        if (park(loop, transfer, WAIT_SOCKET, false, UINT64_MAX, &result))
             return false;
         break;
     case OPERATED_MORE:
-        if (drive_park(loop, transfer, WAIT_MORE, false, UINT64_MAX, &result))
+        if (park(loop, transfer, WAIT_MORE, false, UINT64_MAX, &result))
             return false;
         break;
     case OPERATED_TIME:
-        if (drive_park(loop, transfer, WAIT_TIME, false,
-                       op->kind == OP_WAIT ? op->until_us : loop->now_us + BUFFER_RETRY_US,
-                       &result))
+        if (park(loop, transfer, WAIT_TIME, false,
+                 op->kind == OP_WAIT ? op->until_us : loop->now_us + BUFFER_RETRY_US, &result))
             return false;
         break;
     case OPERATED_AGAIN:
-        drive_later(loop, transfer);
+        park_later(loop, transfer);
         return false;
     default:
         break;
@@ -328,7 +253,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     if (operated != OPERATED_FULL || transfer->phase != PHASE_RUNNING)
         return true;
     drive_cork(loop->sys, transfer);
-    if (drive_park(loop, transfer, WAIT_SOCKET, true, UINT64_MAX, &result))
+    if (park(loop, transfer, WAIT_SOCKET, true, UINT64_MAX, &result))
         return false;
     program_stop(&transfer->program, UWO_NO_RESOURCE, result.error);
     transfer->stop = UWO_NO_RESOURCE;
@@ -354,7 +279,7 @@ static void drive(struct loop *loop, struct transfer *transfer)
         if (!drive_once(loop, transfer, &op, &moved))
             return;
     }
-    drive_later(loop, transfer);
+    park_later(loop, transfer);
 }
 
 void drive_start(struct loop *loop, struct transfer *transfer)
@@ -397,7 +322,7 @@ void drive_timer(struct loop *loop, struct transfer *transfer)
               (transfer->lingering || (transfer->unsure && stalled))))
         drive(loop, transfer);
     else
-        drive_arm(loop, transfer, UINT64_MAX);
+        park_arm(loop, transfer, UINT64_MAX);
 }
 
 /* The want whose job is done is asked for again: it is the same until its result. */

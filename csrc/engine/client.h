@@ -1,0 +1,19 @@
+/* client: the operations on the client socket, none of which waits. */
+#ifndef ENGINE_CLIENT_H
+#define ENGINE_CLIENT_H
+
+#include "engine/operated.h"
+
+enum operated client_send(const struct sys *sys, struct transfer *transfer, const struct op *op,
+                          struct op_result *result);
+enum operated client_send_file(const struct sys *sys, struct transfer *transfer,
+                               const struct op *op, struct op_result *result);
+enum operated client_shutdown(const struct sys *sys, struct transfer *transfer,
+                              struct op_result *result);
+enum operated client_settle(const struct sys *sys, struct transfer *transfer,
+                            struct op_result *result);
+void client_close(struct uwo_engine *engine, struct transfer *transfer, bool abort);
+void client_push(const struct sys *sys, struct transfer *transfer);
+void client_return(struct uwo_engine *engine, struct transfer *transfer);
+
+#endif
