@@ -382,16 +382,23 @@ void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
 
 void drive_leave_behind(struct loop *loop, struct transfer *transfer)
 {
-    struct op back = { .kind = OP_RETURN };
+    struct uwo_engine *engine = loop->engine;
     struct op_result result = { 0 };
 
-    if (transfer->give_back)
-        operate_simple(loop->engine, transfer, &back, &result);
-    loop->engine->left_behind = true;
+    if (transfer->give_back) {
+        operate_simple(engine, transfer, &(struct op){ .kind = OP_PUSH }, &result);
+        operate_simple(engine, transfer, &(struct op){ .kind = OP_RETURN }, &result);
+    }
+    atomic_store(&engine->left_behind, true);
     transfer->program.outcome = UWO_CANCELLED;
-    transfer->extra = NULL; /* the helper's, for ever */
     transfer->program.count = transfer->released = 0;
-    drive_done(loop->engine, transfer);
+    transfer->phase = PHASE_ENDED;
+    transfer->limits.progress_us = loop->now_us;
+    pthread_mutex_lock(&engine->lock);
+    transfer->extra = NULL; /* the helper's, for ever */
+    atomic_store(&transfer->done, true);
+    pthread_mutex_unlock(&engine->lock);
+    transfer_forget(engine->sys, transfer);
     drive_left(loop, transfer);
 }
 

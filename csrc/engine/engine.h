@@ -81,8 +81,7 @@ struct extra {
     uint32_t pipe_held;
     int32_t peer_fd;      /* the splice source at work, or -1 */
     bool peer_registered; /* with epoll */
-    bool peer_was_blocking;
-    uint8_t *buffer; /* an upload's, while bytes are in it */
+    uint8_t *buffer;      /* an upload's, while bytes are in it */
     uint32_t buffer_start;
     struct disk_job job;
 };
@@ -106,12 +105,12 @@ struct transfer {
     uint32_t released; /* instructions before this one are released */
     struct ending ending;
     bool shared : 1; /* it grows or receives: others look into extra, under the lock */
-    bool tcp : 1;    /* these four and the thread are fixed from commit on */
+    bool tcp : 1;    /* these five and the thread are fixed from commit on */
     bool give_back : 1;
     bool growing : 1;
+    bool try_first : 1;
     uint8_t thread;
-    bool try_first : 1; /* [lock], as are the next two */
-    bool committed : 1;
+    bool committed : 1; /* [lock], as is the next */
     bool cancel_early : 1;
     atomic_bool done;
     atomic_bool shut; /* our FIN is on its way: it counts in the unsent bytes */
@@ -169,12 +168,12 @@ struct uwo_engine {
     pthread_mutex_t lock;
     struct slots slots; /* [lock] */
     void *slots_memory;
-    struct transfer *arena; /* transfers_max of them; pages appear on first use */
-    uint32_t arena_top;     /* [lock] slots below may have pages */
-    uint64_t sequence;      /* [lock] */
-    bool draining;          /* [lock] */
-    bool stopped;           /* [lock] no loop takes mail any more */
-    bool left_behind;       /* a helper or transfer never came back */
+    struct transfer *arena;  /* transfers_max of them; pages appear on first use */
+    uint32_t arena_top;      /* [lock] slots below may have pages */
+    uint64_t sequence;       /* [lock] */
+    bool draining;           /* [lock] */
+    bool stopped;            /* [lock] no loop takes mail any more */
+    atomic_bool left_behind; /* a helper or transfer never came back */
     atomic_bool stopping;
     atomic_bool woken;         /* uwo_engine_wake was called, and nobody has returned for it */
     _Atomic(uint32_t) waiters; /* in uwo_engine_wait */

@@ -1,19 +1,5 @@
 #include "engine/relay.h"
 
-/* SPLICE_F_NONBLOCK does not concern a socket: tcp_splice_read looks at O_NONBLOCK alone.  A
- * descriptor that its owner keeps is made blocking again at the end. */
-static int relay_open(const struct sys *sys, struct extra *extra,
-                      const struct instruction *instruction)
-{
-    int was = instruction->flags & FROM_PIPE ? 1 : sys->nonblocking(instruction->fd, true);
-
-    if (was < 0)
-        return was;
-    extra->peer_fd = instruction->fd;
-    extra->peer_was_blocking = was == 0;
-    return 0;
-}
-
 /* Wait for the peer too.  A want that fails here ends with the error. */
 static int relay_watch(struct loop *loop, struct transfer *transfer, int fd)
 {
@@ -46,6 +32,19 @@ static enum operated relay_blocked(struct loop *loop, struct transfer *transfer,
     return OPERATED_BLOCKED;
 }
 
+/* The peer gave nothing: 0 at its end, or -errno. */
+static enum operated relay_nothing(struct loop *loop, struct transfer *transfer, int64_t status,
+                                   struct op_result *result)
+{
+    if (status == -EAGAIN)
+        return relay_blocked(loop, transfer, result);
+    if (status == -EINTR)
+        return OPERATED_AGAIN;
+    result->error = (int)-status;
+    result->side = END_PEER;
+    return OPERATED_RESULT;
+}
+
 /* What is in the transfer's pipe, to the client. */
 static enum operated relay_out(struct loop *loop, struct transfer *transfer, const struct op *op,
                                struct op_result *result)
@@ -63,35 +62,36 @@ static enum operated relay_out(struct loop *loop, struct transfer *transfer, con
     return extra->pipe_held ? OPERATED_FULL : OPERATED_RESULT;
 }
 
+/* Bytes that can be taken from the peer socket at once: > 0, 0 at its end, or -errno.  splice(2)
+ * must not be asked before: SPLICE_F_NONBLOCK does not concern a TCP socket as source, and its
+ * O_NONBLOCK may be somebody else's to set.  With bytes there it never waits. */
+static int64_t relay_there(const struct sys *sys, int peer_fd)
+{
+    int64_t there = sys->unread(peer_fd);
+    char byte;
+
+    return there > 0 ? there : sys->peek(peer_fd, &byte, 1);
+}
+
 /* From a peer socket into an empty pipe, and on. */
 static enum operated relay_in(struct loop *loop, struct transfer *transfer, const struct op *op,
                               struct op_result *result)
 {
     struct extra *extra = transfer->extra;
     int peer_fd = operated_instruction(transfer)->fd;
-    int64_t in = loop->sys->splice(peer_fd, extra->pipe.write_fd,
-                                   operated_at_most(op->length, extra->pipe.size), false);
+    int64_t in = relay_there(loop->sys, peer_fd);
+    enum operated operated;
 
-    if (in <= 0)
+    if (in > 0)
+        in = loop->sys->splice(peer_fd, extra->pipe.write_fd,
+                               operated_at_most(op->length, extra->pipe.size), false);
+    if (in <= 0) {
         pipes_put(&loop->pipes, loop->sys, &loop->engine->pipes_held, &extra->pipe, true);
-    if (in == -EAGAIN)
-        return relay_blocked(loop, transfer, result);
-    if (in < 0) {
-        enum operated operated = operated_failed(in, END_PEER, result);
-
-        if (result->side == END_CLIENT)
-            result->side = END_PEER;
-        return operated;
-    }
-    if (in == 0) {
-        result->side = END_PEER;
-        return OPERATED_RESULT;
+        return relay_nothing(loop, transfer, in, result);
     }
     result->bytes_in = (uint64_t)in;
     extra->pipe_held = (uint32_t)in;
-
-    enum operated operated = relay_out(loop, transfer, op, result);
-
+    operated = relay_out(loop, transfer, op, result);
     /* The bytes are in: that is a result, whatever the way out says; it will say it again. */
     return operated == OPERATED_BLOCKED || operated == OPERATED_AGAIN ? OPERATED_FULL : operated;
 }
@@ -106,19 +106,8 @@ static enum operated relay_copy(struct loop *loop, struct transfer *transfer, co
     int64_t in = sys->peek(peer_fd, loop->scratch, operated_at_most(op->length, SCRATCH_SIZE));
     int64_t out;
 
-    if (in == -EAGAIN)
-        return relay_blocked(loop, transfer, result);
-    if (in < 0 && in != -EINTR) {
-        result->error = (int)-in;
-        result->side = END_PEER;
-        return OPERATED_RESULT;
-    }
-    if (in < 0)
-        return OPERATED_AGAIN;
-    if (in == 0) {
-        result->side = END_PEER;
-        return OPERATED_RESULT;
-    }
+    if (in <= 0)
+        return relay_nothing(loop, transfer, in, result);
     out = sys->send(transfer->client_fd, loop->scratch, (size_t)in, op->more);
     if (out < 0)
         return operated_failed(out, END_CLIENT, result);
@@ -145,12 +134,7 @@ enum operated relay_splice(struct loop *loop, struct transfer *transfer, const s
     const struct instruction *instruction = operated_instruction(transfer);
     struct uwo_engine *engine = loop->engine;
 
-    if (extra->peer_fd < 0) {
-        int status = relay_open(loop->sys, extra, instruction);
-
-        if (status < 0)
-            return operated_failed(status, END_PEER, result);
-    }
+    extra->peer_fd = instruction->fd;
     if (extra->pipe_held > 0)
         return relay_out(loop, transfer, op, result);
     if (instruction->flags & FROM_PIPE) {
@@ -180,9 +164,7 @@ void relay_release(struct loop *loop, struct extra *extra)
                   extra->pipe_held == 0);
     if (extra->peer_registered)
         loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_DEL, extra->peer_fd, 0, 0);
-    if (extra->peer_was_blocking)
-        loop->sys->nonblocking(extra->peer_fd, false);
     extra->pipe_held = 0;
-    extra->peer_registered = extra->peer_was_blocking = false;
+    extra->peer_registered = false;
     extra->peer_fd = -1;
 }
