@@ -70,7 +70,7 @@ static enum operated client_settle_unix(const struct sys *sys, struct transfer *
                                         struct op_result *result)
 {
     int unsent = transfer_unsent(sys, transfer);
-    int error = sys->error(transfer->client_fd);
+    int error = transfer_lost(sys, transfer);
 
     if (error) {
         result->error = error;
@@ -154,4 +154,12 @@ void client_return(struct uwo_engine *engine, struct transfer *transfer)
     transfer_acked(sys, transfer);
     if (!transfer->was_nonblocking)
         sys->nonblocking(transfer->client_fd, false);
+}
+
+int64_t client_there(const struct sys *sys, int fd)
+{
+    int64_t there = sys->unread(fd);
+    char byte;
+
+    return there > 0 ? there : sys->peek(fd, &byte, 1);
 }

@@ -12,6 +12,9 @@ enum operated client_shutdown(const struct sys *sys, struct transfer *transfer,
                               struct op_result *result);
 enum operated client_settle(const struct sys *sys, struct transfer *transfer,
                             struct op_result *result);
+/* Bytes that can be taken from a stream socket at once: > 0, 0 at its end, or -errno. */
+int64_t client_there(const struct sys *sys, int fd);
+
 void client_close(struct uwo_engine *engine, struct transfer *transfer, bool abort);
 void client_push(const struct sys *sys, struct transfer *transfer);
 void client_return(struct uwo_engine *engine, struct transfer *transfer);

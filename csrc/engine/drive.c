@@ -7,9 +7,6 @@
 /* What one transfer may do before the others have their turn. */
 enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
 
-/* How soon to look again for a buffer. */
-enum { BUFFER_RETRY_US = 5000 };
-
 /* ---- the machines ---- */
 
 /* The first short write of a large program: from now on every sendfile meets a full buffer, and
@@ -237,8 +234,11 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
             return false;
         break;
     case OPERATED_TIME:
-        if (park(loop, transfer, WAIT_TIME, false,
-                 op->kind == OP_WAIT ? op->until_us : loop->now_us + BUFFER_RETRY_US, &result))
+        if (park(loop, transfer, WAIT_TIME, false, op->until_us, &result))
+            return false;
+        break;
+    case OPERATED_STARVED:
+        if (park(loop, transfer, WAIT_BUFFER, false, UINT64_MAX, &result))
             return false;
         break;
     case OPERATED_AGAIN:
@@ -296,7 +296,7 @@ void drive_start(struct loop *loop, struct transfer *transfer)
 
 void drive_event(struct loop *loop, struct transfer *transfer, bool peer, uint32_t events)
 {
-    if (!peer && events & (EPOLLERR | EPOLLHUP))
+    if (!peer && events & EPOLLHUP) /* an error alone may be a time stamp in the error queue */
         transfer->hung = true;
     if (transfer->wait == WAIT_SOCKET ||
         (transfer->hung && (transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME)))
@@ -308,13 +308,13 @@ void drive_timer(struct loop *loop, struct transfer *transfer)
     uint64_t queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
     uint64_t received = transfer->program.bytes_received;
     uint64_t acked = transfer_acked(loop->sys, transfer);
-    bool waiting = transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME;
+    bool ours = transfer->wait != WAIT_SOCKET && transfer->wait != WAIT_NOTHING;
     bool stalled = acked + received <= transfer->limits.moved;
     int outcome = UWO_FINISHED;
 
     if (!transfer->lingering)
         outcome = limits_judge(&transfer->limits, transfer_floor(transfer), loop->now_us,
-                               acked + received, !waiting || acked < queued);
+                               acked + received, !ours || acked < queued);
     if (outcome != UWO_FINISHED)
         drive_stop(loop, transfer, (uint8_t)outcome);
     else if (transfer->wait == WAIT_TIME ||

@@ -59,6 +59,7 @@ enum transfer_wait {
     WAIT_SOCKET,  /* for the client or the peer */
     WAIT_TIME,    /* for its timer */
     WAIT_MORE,    /* for its producer */
+    WAIT_BUFFER,  /* for an upload buffer */
     WAIT_DISK,    /* for a helper */
 };
 
@@ -82,6 +83,7 @@ struct extra {
     int32_t peer_fd;      /* the splice source at work, or -1 */
     bool peer_registered; /* with epoll */
     uint8_t *buffer;      /* an upload's, while bytes are in it */
+    struct list starved;  /* in loop->starved, or alone */
     uint32_t buffer_start;
     struct disk_job job;
 };
@@ -113,7 +115,8 @@ struct transfer {
     bool committed : 1; /* [lock], as is the next */
     bool cancel_early : 1;
     atomic_bool done;
-    atomic_bool shut; /* our FIN is on its way: it counts in the unsent bytes */
+    _Atomic(uint8_t) lost; /* errno with which a UNIX client went, leaving bytes unread; or 0 */
+    atomic_bool shut;      /* our FIN is on its way: it counts in the unsent bytes */
     uint8_t phase;
     uint8_t wait;
     uint8_t stop;   /* enum uwo_outcome: withdraw the outstanding want; or 0 */
@@ -146,6 +149,7 @@ struct loop {
     struct transfer *ended_last;
     struct transfer *events_first; /* to be published at the end of the turn */
     struct transfer *events_last;
+    struct list starved; /* uploads that wait for a buffer, longest first */
     struct pipes pipes;
     uint8_t *scratch;
     pthread_t thread;
@@ -170,6 +174,7 @@ struct uwo_engine {
     void *slots_memory;
     struct transfer *arena;  /* transfers_max of them; pages appear on first use */
     uint32_t arena_top;      /* [lock] slots below may have pages */
+    uint32_t freed;          /* [lock] slots, since the arena was last looked over */
     uint64_t sequence;       /* [lock] */
     bool draining;           /* [lock] */
     bool stopped;            /* [lock] no loop takes mail any more */
@@ -207,6 +212,10 @@ void transfer_release(const struct sys *sys, struct transfer *transfer, uint32_t
 
 /* Release the rest of what it holds, but for leftover bytes that go with the DONE event. */
 void transfer_forget(const struct sys *sys, struct transfer *transfer);
+
+/* The errno with which a UNIX client went without reading everything, or 0.  Asking the socket
+ * clears it there, so it is kept. */
+int transfer_lost(const struct sys *sys, struct transfer *transfer);
 
 /* Bytes the kernel still holds for the client (UNIX sockets: memory of them); or -errno. */
 int transfer_unsent(const struct sys *sys, const struct transfer *transfer);

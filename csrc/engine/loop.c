@@ -3,6 +3,7 @@
 
 #include "engine/drive.h"
 #include "engine/engine.h"
+#include "engine/upload.h"
 
 enum {
     EVENTS_MAX = 256,
@@ -130,6 +131,8 @@ static int loop_timeout_ms(struct loop *loop)
         return 0;
     if (loop->stop_by_us && loop->stop_by_us / 1000 + 1 < next_ms)
         next_ms = loop->stop_by_us / 1000 + 1;
+    if (!list_empty(&loop->starved) && now_ms + UPLOAD_RETRY_MS < next_ms)
+        next_ms = now_ms + UPLOAD_RETRY_MS;
     if (next_ms == TIMERS_NEVER)
         return -1;
     if (next_ms <= now_ms)
@@ -161,6 +164,7 @@ static void *loop_run(void *argument)
     for (;;) {
         loop->pipes.refused = false;
         loop_mails(loop);
+        upload_serve(loop);
         drive_ready(loop);
         loop_timers(loop);
         if (loop_stopping(loop))
@@ -184,6 +188,7 @@ int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index)
     loop->stats = stats_slot(engine->stats, engine->options.stats_worker, index);
     atomic_store(&loop->stats[STATS_active], 0);
     loop->now_us = sys->now_us();
+    list_init(&loop->starved);
     mailbox_init(&loop->mailbox);
     timers_init(&loop->timers, loop->now_us / 1000);
     loop->epoll_fd = sys->epoll_open();

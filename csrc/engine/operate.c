@@ -3,6 +3,7 @@
 #include "base/ensure.h"
 #include "engine/client.h"
 #include "engine/relay.h"
+#include "engine/upload.h"
 
 /* Errors that speak of the connection, not of where the bytes come from. */
 static uint8_t side_of(int error, uint8_t source)
@@ -109,62 +110,6 @@ static enum operated operate_prefetch(struct loop *loop, struct transfer *transf
     return operate_disk(loop, transfer, DISK_READ, op, NULL);
 }
 
-/* ---- uploads ---- */
-
-static void operate_drop_buffer(struct loop *loop, struct extra *extra)
-{
-    if (!extra->buffer)
-        return;
-    loop->sys->release(extra->buffer);
-    extra->buffer = NULL;
-    atomic_fetch_sub(&loop->engine->buffers_held, 1);
-}
-
-static int64_t operate_take_leftover(struct extra *extra, size_t length)
-{
-    size_t taken = operated_at_most(extra->leftover_size - extra->leftover_used, length);
-
-    __builtin_memcpy(extra->buffer, extra->leftover + extra->leftover_used, taken);
-    extra->leftover_used += taken;
-    return (int64_t)taken;
-}
-
-static enum operated operate_receive(struct loop *loop, struct transfer *transfer,
-                                     const struct op *op, struct op_result *result)
-{
-    struct uwo_engine *engine = loop->engine;
-    struct extra *extra = transfer->extra;
-    size_t length = operated_at_most(op->length, BUFFER_SIZE);
-    int64_t got;
-
-    if (atomic_fetch_add(&engine->buffers_held, 1) >= engine->options.buffers_max) {
-        atomic_fetch_sub(&engine->buffers_held, 1);
-        stats_add(loop->stats, STATS_buffers_refused, 1);
-        return OPERATED_TIME;
-    }
-    extra->buffer = loop->sys->alloc(BUFFER_SIZE);
-    if (!extra->buffer) {
-        atomic_fetch_sub(&engine->buffers_held, 1);
-        result->error = ENOMEM;
-        return OPERATED_RESULT;
-    }
-    extra->buffer_start = 0;
-    if (extra->leftover_used < extra->leftover_size)
-        got = operate_take_leftover(extra, length);
-    else
-        got = loop->sys->receive(transfer->client_fd, extra->buffer, length);
-    if (got <= 0)
-        operate_drop_buffer(loop, extra);
-    if (got < 0)
-        return operated_failed(got, END_CLIENT, result);
-    if (got == 0)
-        result->side = END_CLIENT;
-    result->bytes_in = (uint64_t)got;
-    return OPERATED_RESULT;
-}
-
-/* ---- the rest ---- */
-
 static enum operated operate_linger(struct loop *loop, struct transfer *transfer)
 {
     enum { READS_MAX = 16 };
@@ -227,7 +172,7 @@ enum operated operate(struct loop *loop, struct transfer *transfer, const struct
     case OP_SPLICE:
         return relay_splice(loop, transfer, op, result);
     case OP_RECEIVE:
-        return operate_receive(loop, transfer, op, result);
+        return upload_receive(loop, transfer, op, result);
     case OP_WRITE:
         return operate_disk(loop, transfer, DISK_WRITE, op,
                             transfer->extra->buffer + transfer->extra->buffer_start);
@@ -250,6 +195,6 @@ void operate_release(struct loop *loop, struct transfer *transfer)
 {
     if (!transfer->extra)
         return;
-    operate_drop_buffer(loop, transfer->extra);
+    upload_release(loop, transfer->extra);
     relay_release(loop, transfer->extra);
 }

@@ -9,6 +9,7 @@ enum operated {
     OPERATED_FULL,      /* the same, and the socket takes no more for now: park before the next */
     OPERATED_BLOCKED,   /* no result: try again when the socket says so */
     OPERATED_AGAIN,     /* no result: try again soon (interrupted) */
+    OPERATED_STARVED,   /* no result: waits in line for a buffer */
     OPERATED_TIME,      /* no result: try again at op->until_us, or when the timer fires */
     OPERATED_PENDING,   /* no result yet: a disk helper has it */
     OPERATED_MORE,      /* no result: waits for its producer */

@@ -1,5 +1,7 @@
 #include "engine/relay.h"
 
+#include "engine/client.h"
+
 /* Wait for the peer too.  A want that fails here ends with the error. */
 static int relay_watch(struct loop *loop, struct transfer *transfer, int fd)
 {
@@ -62,24 +64,15 @@ static enum operated relay_out(struct loop *loop, struct transfer *transfer, con
     return extra->pipe_held ? OPERATED_FULL : OPERATED_RESULT;
 }
 
-/* Bytes that can be taken from the peer socket at once: > 0, 0 at its end, or -errno.  splice(2)
- * must not be asked before: SPLICE_F_NONBLOCK does not concern a TCP socket as source, and its
- * O_NONBLOCK may be somebody else's to set.  With bytes there it never waits. */
-static int64_t relay_there(const struct sys *sys, int peer_fd)
-{
-    int64_t there = sys->unread(peer_fd);
-    char byte;
-
-    return there > 0 ? there : sys->peek(peer_fd, &byte, 1);
-}
-
-/* From a peer socket into an empty pipe, and on. */
+/* From a peer socket into an empty pipe, and on.  splice(2) must not be asked before there is
+ * something: SPLICE_F_NONBLOCK does not concern a TCP socket as source, and its O_NONBLOCK may be
+ * somebody else's to set.  With bytes there it never waits. */
 static enum operated relay_in(struct loop *loop, struct transfer *transfer, const struct op *op,
                               struct op_result *result)
 {
     struct extra *extra = transfer->extra;
     int peer_fd = operated_instruction(transfer)->fd;
-    int64_t in = relay_there(loop->sys, peer_fd);
+    int64_t in = client_there(loop->sys, peer_fd);
     enum operated operated;
 
     if (in > 0)

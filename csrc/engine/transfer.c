@@ -50,6 +50,9 @@ static void transfer_trim(struct uwo_engine *engine)
 {
     if (engine->arena_top < TRIM_FROM || engine->slots.taken_count > engine->arena_top / 4)
         return;
+    if (++engine->freed < engine->arena_top / 64) /* the look below takes as many steps */
+        return;
+    engine->freed = 0;
 
     uint32_t top = slots_top(&engine->slots, engine->arena_top - 1);
     uintptr_t start = (uintptr_t)&engine->arena[top];
@@ -75,8 +78,10 @@ struct extra *transfer_extra(const struct sys *sys, struct transfer *transfer)
 {
     if (!transfer->extra) {
         transfer->extra = sys->alloc(sizeof *transfer->extra);
-        if (transfer->extra)
-            *transfer->extra = (struct extra){ .peer_fd = -1 };
+        if (!transfer->extra)
+            return NULL;
+        *transfer->extra = (struct extra){ .peer_fd = -1, .job.owner = transfer };
+        list_init(&transfer->extra->starved);
     }
     return transfer->extra;
 }
@@ -134,6 +139,17 @@ int transfer_unsent(const struct sys *sys, const struct transfer *transfer)
     return unsent;
 }
 
+int transfer_lost(const struct sys *sys, struct transfer *transfer)
+{
+    if (!transfer->tcp && transfer->client_fd >= 0 && !atomic_load(&transfer->lost)) {
+        int error = sys->error(transfer->client_fd);
+
+        if (error)
+            atomic_store(&transfer->lost, (uint8_t)error);
+    }
+    return atomic_load(&transfer->lost);
+}
+
 uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer)
 {
     uint64_t acked = atomic_load_explicit(&transfer->bytes_acked, memory_order_relaxed);
@@ -143,8 +159,9 @@ uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer)
 
     if (unsent < 0)
         return acked;
-    /* What a UNIX socket no longer holds was read, or dropped when its peer went. */
-    if (!transfer->tcp && sys->gone(transfer->client_fd))
+    /* What a UNIX socket no longer holds was read, or dropped when its peer went; then it says so,
+     * and did before it dropped them. */
+    if (transfer_lost(sys, transfer))
         return acked;
     now_acked = (uint64_t)unsent < queued ? queued - (uint64_t)unsent : 0;
     /* Not a counter of this socket alone: never let it go back. */

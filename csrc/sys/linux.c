@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,6 +167,15 @@ static int linux_file_info(int fd, struct sys_file *info)
     return 0;
 }
 
+/* A TCP client that has reset is no longer connected, but it was: it has sent us something. */
+static bool linux_was_connected(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t size = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_segs_in > 0;
+}
+
 static int linux_socket_info(int fd, struct sys_socket *info)
 {
     struct sockaddr_storage address;
@@ -175,8 +184,12 @@ static int linux_socket_info(int fd, struct sys_socket *info)
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &info->type, &size) < 0)
         return -errno;
-    info->connected = getpeername(fd, (struct sockaddr *)&address, &address_size) == 0;
-    info->tcp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+    if (getpeername(fd, (struct sockaddr *)&address, &address_size) == 0) {
+        info->connected = true;
+        info->tcp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+    } else {
+        info->connected = info->tcp = linux_was_connected(fd);
+    }
     return 0;
 }
 
@@ -269,13 +282,6 @@ static int linux_error(int fd)
     socklen_t size = sizeof error;
 
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
-}
-
-static int linux_gone(int fd)
-{
-    struct pollfd asked = { .fd = fd };
-
-    return poll(&asked, 1, 0) > 0 && asked.revents & (POLLHUP | POLLERR);
 }
 
 /* Connecting a TCP socket to no address disconnects it with a reset, also when a forked child
@@ -449,7 +455,6 @@ const struct sys sys_linux = {
     .cork = linux_cork,
     .push = linux_push,
     .error = linux_error,
-    .gone = linux_gone,
     .reset = linux_reset,
     .send_file = linux_send_file,
     .splice = linux_splice,

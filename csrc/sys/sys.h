@@ -33,8 +33,8 @@ struct sys_file {
 enum sys_access { SYS_READ = 1, SYS_WRITE = 2 };
 
 struct sys_socket {
-    int type; /* SYS_STREAM, or another number */
-    bool connected;
+    int type;       /* SYS_STREAM, or another number */
+    bool connected; /* now, or until the peer reset */
     bool tcp;
 };
 
@@ -82,7 +82,6 @@ struct sys {
     int (*cork)(int fd, bool on); /* off pushes; not TCP: 0 */
     int (*push)(int fd);          /* let a last small segment go; not TCP: 0 */
     int (*error)(int fd);         /* the pending error of the socket, positive; 0 when none */
-    int (*gone)(int fd);          /* 1: the peer has closed both ways or reset */
     void (*reset)(int fd); /* cut the connection, whoever else holds a copy: a reset on TCP */
 
     /* moving: as sockets, plus EIO EINVAL of the source.  Short at the file's end. */

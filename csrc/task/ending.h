@@ -19,10 +19,10 @@
 #include "task/op.h"
 
 struct ending {
-    uint8_t state;
-    bool settle;   /* wait until the client has acknowledged everything */
-    bool lost;     /* the client did not acknowledge everything; see error */
-    int16_t error; /* positive errno behind it: ECANCELED when the want was withdrawn */
+    uint8_t state : 4;
+    bool settle : 1; /* wait until the client has acknowledged everything */
+    bool lost : 1;   /* the client did not acknowledge everything; see error */
+    int16_t error;   /* positive errno behind it: ECANCELED when the want was withdrawn */
 };
 
 /* give_back: the socket returns to its submitter; settle: wait for the last acknowledgement;
