@@ -221,15 +221,28 @@ int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t 
     if (max == 0 || max > INT32_MAX || events->size != sizeof *events)
         return UWO_E_INVALID;
 
+    uint32_t wakes = atomic_load(&engine->wakes);
     int count = reap_events(engine, events, max);
 
-    /* A wake is for those who wait; without any it has done its work by making the descriptor
-     * readable. */
-    if (atomic_load(&engine->woken) && atomic_load(&engine->waiters) > 0)
+    /* A wake is for those who wait; where nobody does, it has done its work by making the
+     * descriptor readable.  A newer one stays. */
+    if (wakes > 0 && atomic_load(&engine->waiters) > 0)
         engine->sys->event_signal(engine->event_fd);
-    else
-        atomic_store(&engine->woken, false);
+    else if (wakes > 0)
+        atomic_compare_exchange_strong(&engine->wakes, &wakes, 0);
     return count;
+}
+
+/* Take one wake, and pass the next one on; false when there is none. */
+static bool take_wake(struct uwo_engine *engine)
+{
+    uint32_t wakes = atomic_load(&engine->wakes);
+
+    while (wakes > 0 && !atomic_compare_exchange_weak(&engine->wakes, &wakes, wakes - 1))
+        ;
+    if (wakes > 1)
+        engine->sys->event_signal(engine->event_fd);
+    return wakes > 0;
 }
 
 /* Wait for events until until_us (UINT64_MAX: for ever). */
@@ -244,7 +257,7 @@ static int wait_until(struct uwo_engine *engine, struct uwo_event *events, size_
         uint64_t left_ms = now_us >= until_us ? 0 : (until_us - now_us + 999) / 1000;
         int ready;
 
-        if (count != 0 || atomic_exchange(&engine->woken, false) || left_ms == 0)
+        if (count != 0 || take_wake(engine) || left_ms == 0)
             return count;
         ready = sys->event_wait(engine->event_fd, left_ms > INT32_MAX ? -1 : (int)left_ms);
         if (ready < 0)
@@ -273,7 +286,7 @@ void uwo_engine_wake(struct uwo_engine *engine)
 {
     if (forked(engine))
         return;
-    atomic_store(&engine->woken, true);
+    atomic_fetch_add(&engine->wakes, 1);
     engine->sys->event_signal(engine->event_fd);
 }
 

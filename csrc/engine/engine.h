@@ -180,7 +180,7 @@ struct uwo_engine {
     bool stopped;            /* [lock] no loop takes mail any more */
     atomic_bool left_behind; /* a helper or transfer never came back */
     atomic_bool stopping;
-    atomic_bool woken;         /* uwo_engine_wake was called, and nobody has returned for it */
+    _Atomic(uint32_t) wakes;   /* uwo_engine_wake calls for which no uwo_engine_wait has returned */
     _Atomic(uint32_t) waiters; /* in uwo_engine_wait */
     _Atomic(uint32_t) pipes_held;
     _Atomic(uint32_t) buffers_held;

@@ -146,6 +146,8 @@ static void loop_wait(struct loop *loop)
     int timeout_ms = loop_timeout_ms(loop);
     int count;
 
+    if (loop->live == 0)
+        pipes_shrink(&loop->pipes, loop->sys, &loop->engine->pipes_held);
     if (timeout_ms != 0 && !mailbox_sleep(&loop->mailbox))
         timeout_ms = 0;
     count = loop->sys->epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout_ms);
@@ -215,7 +217,7 @@ void loop_deinit(struct loop *loop)
 {
     if (!loop->sys)
         return;
-    pipes_deinit(&loop->pipes, loop->sys);
+    pipes_shrink(&loop->pipes, loop->sys, &loop->engine->pipes_held);
     loop->sys->release(loop->scratch);
     if (loop->wake_fd >= 0)
         loop->sys->close(loop->wake_fd);

@@ -64,7 +64,9 @@ enum operated operate_simple(struct uwo_engine *engine, struct transfer *transfe
     case OP_SETTLE:
         return client_settle(sys, transfer, result);
     case OP_LINGER:
-        return sys->unread(transfer->client_fd) > 0 ? OPERATED_ELSEWHERE : OPERATED_RESULT;
+        if (transfer->lingering || sys->unread(transfer->client_fd) > 0)
+            return OPERATED_ELSEWHERE;
+        return OPERATED_RESULT;
     case OP_CLOSE:
     case OP_ABORT:
         client_close(engine, transfer, op->kind == OP_ABORT);

@@ -51,8 +51,8 @@ void pipes_put(struct pipes *pipes, const struct sys *sys, _Atomic(uint32_t) *he
     *pipe = (struct pipe){ 0 };
 }
 
-void pipes_deinit(struct pipes *pipes, const struct sys *sys)
+void pipes_shrink(struct pipes *pipes, const struct sys *sys, _Atomic(uint32_t) *held_all)
 {
-    while (pipes->kept_count > 0)
+    for (; pipes->kept_count > 0; atomic_fetch_sub(held_all, 1))
         pipes_close(sys, &pipes->kept[--pipes->kept_count]);
 }

@@ -1,6 +1,6 @@
 /* pipes: what splice(2) moves bytes through.
  *
- * A transfer holds a pipe only while bytes are in it.  Each loop keeps a few empty ones; all
+ * A transfer holds a pipe only while bytes are in it.  A busy loop keeps a few empty ones; all
  * loops together never hold more than the engine's pipes_max.  When there is none, because of
  * that limit, of descriptors, or of the user's pipe budget (64 MiB by default for those who are
  * not root), the engine copies instead. */
@@ -15,7 +15,7 @@
 enum {
     PIPE_SIZE = 256 << 10,
     PIPE_SIZE_LEAST = 64 << 10, /* a smaller one is not worth its system calls */
-    PIPES_KEPT = 16,            /* empty ones, per loop */
+    PIPES_KEPT = 4,             /* empty ones, per loop, while it has transfers */
 };
 
 struct pipe {
@@ -38,6 +38,7 @@ bool pipes_get(struct pipes *pipes, const struct sys *sys, _Atomic(uint32_t) *he
 void pipes_put(struct pipes *pipes, const struct sys *sys, _Atomic(uint32_t) *held_all,
                struct pipe *pipe, bool empty);
 
-void pipes_deinit(struct pipes *pipes, const struct sys *sys);
+/* Close the empty ones that are kept: the loop has nothing to do, or ends. */
+void pipes_shrink(struct pipes *pipes, const struct sys *sys, _Atomic(uint32_t) *held_all);
 
 #endif

@@ -1,8 +1,8 @@
 /* relay: OP_SPLICE, from a pipe or socket to the client.
  *
  *   source is a pipe      spliced straight to the client
- *   source is a socket    spliced into a pipe of the engine and on; the transfer holds the pipe only
- *                         while bytes are in it
+ *   source is a socket    spliced into a pipe of the engine and on; the transfer holds the pipe
+ *                         only while bytes are in it
  *   no pipe to be had     peeked into the loop's scratch memory, sent, and what the client took is
  *                         taken from the source: nothing is held */
 #ifndef ENGINE_RELAY_H
