@@ -5,12 +5,12 @@ PYTEST_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(shell find csrc -name '*.[ch]' -o -name '*.def' -o -name '*.py') pyproject.toml setup.py
-C_FILES = $(shell find csrc tests benchmarks examples -name '*.[ch]' -not -path '*/build/*' 2>/dev/null)
+C_FILES = $(shell find csrc tests benchmarks examples -name '*.[ch]' 2>/dev/null)
 LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so)"
 ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 
-.PHONY: help venv build demo serve test test-quick lint format asan asan-short tsan tsan-short \
-        coverage bench sweep dist clean
+.PHONY: help venv build tools demo serve test test-quick lint format asan tsan coverage bench \
+        sweep dist clean
 
 help:
 	@echo "make demo        slow readers against a one-worker server, without and with the engine"
@@ -33,15 +33,21 @@ $(BIN)/python:
 build: $(VENV)/installed
 
 $(VENV)/installed: $(CORE) | $(BIN)/python
+	$(BIN)/pip install -q -e .
+	touch $@
+
+tools: $(VENV)/tools
+
+$(VENV)/tools: pyproject.toml | build
 	$(BIN)/pip install -q -e '.[test,lint]'
 	touch $@
 
-# A build of its own, beside the usual one: $(1) venv, $(2) environment.
-define install
-	test -x $(1)/bin/python || { .ci/needs $(PYTHON) && $(PYTHON) -m venv $(1); }
-	$(2) $(1)/bin/pip install -q --force-reinstall --no-deps .
-	$(1)/bin/pip install -q '.[test]'
-endef
+# The suite against a build with sanitizers, installed beside the usual one.
+.venv-asan/installed: $(CORE) $(shell find uwoffload -name '*.py')
+	.ci/needs $(PYTHON)
+	test -x .venv-asan/bin/python || $(PYTHON) -m venv .venv-asan
+	UWOFFLOAD_SANITIZE=address,undefined .venv-asan/bin/pip install -q '.[test]'
+	touch $@
 
 # ---- using it ----
 
@@ -49,41 +55,38 @@ demo serve: build
 	$(BIN)/uwoffload demo
 
 bench: build
-	$(BIN)/pip install -q '.[plot]' --no-deps 2>/dev/null; $(BIN)/pip install -q matplotlib
+	$(BIN)/pip install -q -e '.[plot,test]'
 	$(BIN)/python benchmarks/run.py
 
 # ---- testing it ----
 
-test: build
+test: build tools
 	$(MAKE) -C tests/c check
 	$(BIN)/pytest $(PYTEST_FLAGS)
 
-test-quick: build
+test-quick: build tools
 	$(BIN)/pytest -m 'not slow' $(PYTEST_FLAGS)
 
-lint: build
+lint: build tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
-format: build
+format: build tools
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(C_FILES)
 
-asan: asan-short
+asan: .venv-asan/installed
 	$(MAKE) -C tests/c check-asan
+	$(ASAN) .venv-asan/bin/pytest -m 'not slow' --ignore=tests/examples $(PYTEST_FLAGS)
 
-asan-short:
-	$(call install,.venv-asan,UWOFFLOAD_SANITIZE=address$(comma)undefined)
-	$(ASAN) .venv-asan/bin/pytest -m 'not slow' -p no:cacheprovider $(PYTEST_FLAGS)
-
-tsan tsan-short:
+tsan:
 	.ci/needs $(PYTHON)
 	$(MAKE) -C tests/c check-tsan
 
-coverage: build
+coverage: build tools
 	$(BIN)/python .ci/coverage
 
 sweep: build
@@ -100,5 +103,3 @@ clean:
 	       .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	-$(MAKE) -C tests/c clean
-
-comma := ,

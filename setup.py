@@ -75,7 +75,8 @@ class BuildCore(build_ext):
     """The extension, and a static library out of the very same objects."""
 
     def static_library(self) -> Path:
-        package = ROOT / "uwoffload" if self.inplace else Path(self.build_lib) / "uwoffload"
+        in_source = self.inplace or self.editable_mode
+        package = ROOT / "uwoffload" if in_source else Path(self.build_lib) / "uwoffload"
         return package / "lib" / "libuwoffload.a"
 
     def build_extension(self, ext) -> None:
@@ -90,7 +91,8 @@ class BuildCore(build_ext):
 
     def get_outputs(self) -> list[str]:
         outputs = super().get_outputs()
-        return outputs if self.inplace else [*outputs, str(self.static_library())]
+        in_source = self.inplace or self.editable_mode
+        return outputs if in_source else [*outputs, str(self.static_library())]
 
 
 # The limited API does not exist on free-threaded builds.

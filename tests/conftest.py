@@ -34,8 +34,9 @@ def opened(before: dict[int, str]) -> dict[int, str]:
     }
 
 
-def kernel_threads() -> int:
-    return len(os.listdir("/proc/self/task"))
+def threads() -> set[str]:
+    """Of the kernel, so that those of the engine count too."""
+    return set(os.listdir("/proc/self/task"))
 
 
 def children() -> set[str]:
@@ -49,22 +50,13 @@ def children() -> set[str]:
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind() -> Iterator[None]:
     """Every test leaves no descriptor, thread or child."""
-    before = descriptors(), kernel_threads(), children()
+    before = descriptors(), threads(), children()
     yield
     gc.collect()
     with contextlib.suppress(TimeoutError):
-        wire.until(
-            lambda: kernel_threads() <= before[1] and not children() - before[2], SETTLE_SECONDS
-        )
-    assert ({}, before[1], set()) == (
-        opened(before[0]),
-        min(kernel_threads(), before[1]) if kernel_threads() <= before[1] else threads_now(),
-        children() - before[2],
-    )
-
-
-def threads_now() -> str:
-    return f"{kernel_threads()} threads: {threading.enumerate()}"
+        wire.until(lambda: not threads() - before[1] and not children() - before[2], SETTLE_SECONDS)
+    left = opened(before[0]), threads() - before[1], children() - before[2]
+    assert left == ({}, set(), set()), f"descriptors, threads, children; {threading.enumerate()}"
 
 
 @pytest.fixture

@@ -12,8 +12,14 @@ from uwoffload import Engine, InvalidArgument, Outcome, ReceiveFile, Send, SendF
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
+
+async def make_what_uvloop_keeps():
+    """A pipe and a pool of threads, once per process."""
+    await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+
+
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as first:
-    first.run(asyncio.sleep(0))  # makes a pipe that stays for ever
+    first.run(make_what_uvloop_keeps())
 
 
 @pytest.fixture(params=LOOPS)

@@ -1,4 +1,4 @@
-"""Every wrong argument raises before anything is taken, and names argument, value, what is allowed."""
+"""Wrong arguments raise before anything is taken: argument, value and what is allowed are named."""
 
 import os
 import socket
@@ -196,7 +196,9 @@ WRONG_DESCRIPTORS = [
     [row[1:] for row in WRONG_DESCRIPTORS],
     ids=[row[0] for row in WRONG_DESCRIPTORS],
 )
-def test_wrong_descriptor_is_refused_and_nothing_is_taken(engine, pair, opened, kind, name, message):
+def test_wrong_descriptor_is_refused_and_nothing_is_taken(
+    engine, pair, opened, kind, name, message
+):
     fd = opened[name]
     instruction = kind(fd, 1) if kind is ReceiveFile else kind(fd)
 

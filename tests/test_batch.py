@@ -56,9 +56,7 @@ def test_sockets_of_a_batch_come_back(engine, connect):
     for number, pair in enumerate(pairs):
         pair.server.settimeout(number + 1)
 
-    transfers = engine.submit_many(
-        [pair.server for pair in pairs], [Send(b"x")], after="give back"
-    )
+    transfers = engine.submit_many([pair.server for pair in pairs], [Send(b"x")], after="give back")
 
     for number, transfer in enumerate(transfers):
         with transfer.wait(wire.PATIENCE).socket as again:

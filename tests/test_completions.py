@@ -166,6 +166,20 @@ def test_polling_and_waiting_for_one_go_together(engine, connect):
     assert engine.count == 0
 
 
+def test_poll_leaves_claimed_completions_to_their_claimant(engine, connect):
+    """Also where poll itself reaps them: no dispatcher is at work here."""
+    claimed = engine.submit(connect().server, TINY)
+    called = []
+    engine._hub.claim(claimed, called.append, dispatch=False)  # as aio.wait does it
+    other = engine.submit(connect().server, TINY)
+    found = []
+
+    wire.until(lambda: found.extend(engine.poll()) or (found and called))
+
+    assert [completion.transfer for completion in found] == [other]
+    assert called == [claimed.completion]
+
+
 def test_many_threads_wait_each_for_its_own(engine, connect):
     pairs = [connect("unix", receive_buffer=4096) for _ in range(20)]
     transfers = [engine.submit(pair.server, [Send(b"x" * 100_000)]) for pair in pairs]

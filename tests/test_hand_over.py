@@ -69,9 +69,9 @@ def test_socket_comes_back_with_its_mode_and_timeout(engine, pair, timeout):
 
 
 def test_leftover_comes_back_with_the_socket(engine, pair):
-    completion = engine.submit(
-        pair.server, TINY, after="give back", leftover=b"GET /next"
-    ).wait(wire.PATIENCE)
+    completion = engine.submit(pair.server, TINY, after="give back", leftover=b"GET /next").wait(
+        wire.PATIENCE
+    )
 
     assert completion.leftover == b"GET /next"
     completion.socket.close()
@@ -89,9 +89,9 @@ def test_input_that_came_meanwhile_is_still_in_the_socket_that_comes_back(engine
 
 def test_socket_comes_back_after_a_failure_too(engine, pair, make_file):
     with make_file(b"short").open("rb") as file:
-        completion = engine.submit(
-            pair.server, [SendFile(file, 0, 100)], after="give back"
-        ).wait(wire.PATIENCE)
+        completion = engine.submit(pair.server, [SendFile(file, 0, 100)], after="give back").wait(
+            wire.PATIENCE
+        )
 
     assert completion.outcome is Outcome.SOURCE_SHORT
     with completion.socket as again:

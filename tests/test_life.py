@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import wire
 
-from uwoffload import Engine, EngineClosed, EngineForked, Outcome, Send, SendFile
+from uwoffload import Engine, EngineClosed, Outcome, Send, SendFile
 
 FOREVER = b"x" * 5_000_000  # more than any socket buffer here takes
 
@@ -360,5 +360,3 @@ def test_descriptors_of_the_engine_are_close_on_exec(connect, make_file):
 
 def open_descriptors():
     return {fd for fd in map(int, os.listdir("/proc/self/fd")) if wire.is_open(fd)}
-
-

@@ -17,12 +17,19 @@ from .errors import InvalidArgument
 from .transfer import Transfer
 
 if TYPE_CHECKING:
+    from ._calls import Call
     from ._core import CData
     from ._hub import Hub
 
 _IDS = ffi.typeof("uint64_t[]")
 _FDS = ffi.typeof("int[]")
 _PROGRAMS = ffi.typeof("struct uwo_program *[]")
+
+# Of the C class: several times as fast as the methods that socket.socket puts on top.
+# Where another library has put a class of its own into its place, they do not apply.
+_fileno = sockets.SocketType.fileno
+_detach = sockets.SocketType.detach
+_PLAIN = {sockets.socket} if issubclass(sockets.socket, sockets.SocketType) else set()
 
 
 def submit_batch(
@@ -45,37 +52,28 @@ def submit_batch(
                 "program: a raw descriptor can move to one transfer only; "
                 "allowed for a batch: file objects, which are duplicated"
             )
-    count = len(socks)
-    fds = _descriptors(socks)
     same = program is not None
-    programs = ffi.new(_PROGRAMS, [each.cdata for each in compiled])
-    call = hub.enter()
+    plain = set(map(type, socks)) == _PLAIN
+    fds = array("i", map(_fileno, socks)) if plain else _check_each(socks)
+    if len(set(fds)) != len(fds):
+        raise InvalidArgument("socks: a socket is closed or stands twice; allowed: once each")
+    call = hub.enter()  # over both steps: the engine must not end in between
     try:
-        if hub.unclaimed:
-            hub.check_room(count)
-        ids = ffi.new(_IDS, count)
-        rooms = ffi.from_buffer(_FDS, fds)
-        arguments = (hub.handle, rooms, programs, same, wanted, count, ids, call.error)
-        status = lib.uwo_engine_reserve_batch(*arguments)
-        if status == lib.UWO_E_FULL and hub.forget():
-            status = lib.uwo_engine_reserve_batch(*arguments)
-        if status < 0:
-            raise failure(status, call.error, "socks")
-        numbers = ffi.unpack(ids, count)
-        given_back = repeat(None) if after == "close" else map(_pattern, socks)
+        ids = _reserve(hub, call, fds, compiled, same, wanted)
+        given_back = repeat(None) if after == "close" else (_pattern(sock) for sock in socks)
         borrowed = repeat(compiled[0].borrowed) if same else (each.borrowed for each in compiled)
+        numbers = ffi.unpack(ids, len(fds))
         transfers = list(map(Transfer, repeat(hub), numbers, given_back, borrowed))
         if claims:
             for transfer in transfers:
                 transfer._claims = claims
         hub.live.update(zip(numbers, transfers, strict=True))
-        lost = _detach(socks, fds)
-        if lost:
-            _commit_rest(hub, transfers, lost)
-        else:
-            lib.uwo_engine_commit(hub.handle, ids, count)
+        detached = list(map(_detach, socks)) if plain else list(map(_detach_any, socks))
+        lost = _commit(hub, ids, fds.tolist(), detached)
     finally:
         hub.leave(call)
+    for index in lost:
+        hub.settle_lost(transfers[index], errno.EBADF)
     for each in compiled:
         if each.moves:
             each.spend()
@@ -92,22 +90,16 @@ def _split(pairs: Sequence[Any]) -> tuple[list[Any], list[Compiled]]:
     return list(socks), [compile_program(each) for each in programs]
 
 
-def _descriptors(socks: Sequence[Any]) -> array[int]:
-    kinds = set(map(type, socks))
-    if kinds == {sockets.socket}:
-        fds = array("i", map(sockets.socket.fileno, socks))
-    else:
-        for index, sock in enumerate(socks):
-            if type(sock) is int:
-                check_number(sock, f"socks[{index}]")
-            elif type(sock) is not sockets.socket:
-                try:
-                    check_socket(sock)
-                except InvalidArgument as error:
-                    raise InvalidArgument(f"socks[{index}]: {error}", index) from None
-        fds = array("i", (each if type(each) is int else each.fileno() for each in socks))
-    if len(set(fds)) != len(fds):
-        raise InvalidArgument("socks: a socket is closed or stands twice; allowed: once each")
+def _check_each(socks: Sequence[Any]) -> array[int]:
+    """The descriptors of sockets that are not all plain ones."""
+    fds = array("i")
+    for index, sock in enumerate(socks):
+        try:
+            if type(sock) is not int:
+                check_socket(sock)
+            fds.append(check_number(sock) if type(sock) is int else sock.fileno())
+        except InvalidArgument as error:
+            raise InvalidArgument(f"socks[{index}]: {error}", index) from None
     return fds
 
 
@@ -116,26 +108,42 @@ def _pattern(sock: Any) -> Any:
     return None if type(sock) is int else sock
 
 
-def _detach(socks: Sequence[Any], fds: array[int]) -> list[int]:
-    """Detach every socket; gives the indexes of those another thread closed meanwhile."""
-    lost = []
-    for index, sock in enumerate(socks):
-        if type(sock) is int:
-            continue
-        try:
-            if sock.detach() != fds[index]:
-                lost.append(index)
-        except Exception:
-            lost.append(index)
+def _reserve(
+    hub: Hub, call: Call, fds: array[int], compiled: list[Compiled], same: bool, wanted: CData
+) -> CData:
+    """Step one for all of them; gives their ids."""
+    count = len(fds)
+    if hub.unclaimed:
+        hub.check_room(count)
+    ids = ffi.new(_IDS, count)
+    programs = ffi.new(_PROGRAMS, [each.cdata for each in compiled])
+    numbers = ffi.from_buffer(_FDS, fds)
+    arguments = (hub.handle, numbers, programs, same, wanted, count, ids, call.error)
+    status = lib.uwo_engine_reserve_batch(*arguments)
+    if status == lib.UWO_E_FULL and hub.forget():
+        status = lib.uwo_engine_reserve_batch(*arguments)
+    if status < 0:
+        raise failure(status, call.error, "socks")
+    return ids
+
+
+def _detach_any(sock: Any) -> int:
+    """What detach gives; -1 if it fails."""
+    if type(sock) is int:
+        return sock
+    try:
+        return int(sock.detach())
+    except Exception:
+        return -1
+
+
+def _commit(hub: Hub, ids: CData, fds: list[int], detached: list[int]) -> list[int]:
+    """Step two; gives the indexes of those that another thread took meanwhile."""
+    if detached == fds:
+        lib.uwo_engine_commit(hub.handle, ids, len(fds))
+        return []
+    lost = [index for index, fd in enumerate(fds) if detached[index] != fd]
+    for index in range(len(fds)):
+        step = lib.uwo_engine_abandon if index in lost else lib.uwo_engine_commit
+        step(hub.handle, ids + index, 1)
     return lost
-
-
-def _commit_rest(hub: Hub, transfers: list[Transfer], lost: list[int]) -> None:
-    """Some sockets went away between the two steps: those transfers end at once."""
-    for index, transfer in enumerate(transfers):
-        ids = ffi.new(_IDS, [transfer.id])
-        if index not in lost:
-            lib.uwo_engine_commit(hub.handle, ids, 1)
-            continue
-        lib.uwo_engine_abandon(hub.handle, ids, 1)
-        hub.settle_lost(transfer, errno.EBADF)

@@ -52,7 +52,7 @@ class _Lib:
         client_fd: int,
         program: CData,
         wanted: CData,
-        id: CData,  # noqa: A002
+        id: CData,
         error: CData,
     ) -> int: ...
     def uwo_engine_reserve_batch(
@@ -71,19 +71,19 @@ class _Lib:
     def uwo_transfer_append(
         self,
         engine: CData,
-        id: int,  # noqa: A002
+        id: int,
         program: CData,
         error: CData,
     ) -> int: ...
-    def uwo_transfer_finish(self, engine: CData, id: int) -> int: ...  # noqa: A002
-    def uwo_transfer_cancel(self, engine: CData, id: int) -> None: ...  # noqa: A002
-    def uwo_transfer_progress(self, engine: CData, id: int, progress: CData) -> int: ...  # noqa: A002
-    def uwo_engine_reap(self, engine: CData, events: CData, max: int) -> int: ...  # noqa: A002
+    def uwo_transfer_finish(self, engine: CData, id: int) -> int: ...
+    def uwo_transfer_cancel(self, engine: CData, id: int) -> None: ...
+    def uwo_transfer_progress(self, engine: CData, id: int, progress: CData) -> int: ...
+    def uwo_engine_reap(self, engine: CData, events: CData, max: int) -> int: ...
     def uwo_engine_wait(
         self,
         engine: CData,
         events: CData,
-        max: int,  # noqa: A002
+        max: int,
         timeout_ms: int,
     ) -> int: ...
     def uwo_engine_wake(self, engine: CData) -> None: ...

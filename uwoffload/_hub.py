@@ -85,9 +85,11 @@ class Hub(Calls):
         del self.live[transfer._id]
         claims = transfer._end(completion)
         due += [(callback, completion) for callback in claims]
+        if claims:
+            return
         if mine is not None:
             mine.append(completion)
-        elif not claims:
+        else:
             self.unclaimed[transfer._id] = completion
 
     def settle_lost(self, transfer: Transfer, error: int) -> None:
@@ -107,8 +109,8 @@ class Hub(Calls):
         """Reap one batch and run its callbacks; gives the number of events.
 
         Waits up to `timeout` seconds (None: for ever) for the first; may return
-        early without any.  Completions go to `mine`, or, when that is None, to
-        those who claimed them and to `unclaimed`.
+        early without any.  Completions go to those who claimed them; any other to
+        `mine`, or, when that is None, to `unclaimed`.
         """
         call = self.enter()
         due: Due = []
@@ -132,10 +134,19 @@ class Hub(Calls):
         left = -1 if timeout is None else min(math.ceil(max(timeout, 0) * 1000), 2**31 - 1)
         return lib.uwo_engine_wait(self.handle, call.events, most, left)
 
-    def reap_all(self, mine: list[Completion], most: int) -> None:
-        """Reap what there is into `mine`, at most `most`."""
-        while len(mine) < most and self.reap(0, mine, most - len(mine)):
-            pass
+    def collect(self, most: int, timeout: float | None) -> list[Completion]:
+        """See Engine.poll and Engine.wait."""
+        self.polled = True
+        mine: list[Completion] = []
+        if self.dispatcher is not None or self.unclaimed or self.closed:
+            mine = self.take_unclaimed(most)
+        elif timeout == 0:
+            while len(mine) < most and self.reap(0, mine, most - len(mine)):
+                pass
+        if not mine and timeout != 0:
+            self.wait_until(lambda: bool(mine or self.unclaimed), timeout, mine, most)
+            mine += self.take_unclaimed(most - len(mine))
+        return mine
 
     def reap_rest(self) -> Due:
         """Settle what is left in a stopped engine, at the end."""

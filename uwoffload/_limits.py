@@ -97,14 +97,13 @@ class WantedCache:
         self._known: dict[WantedKey, CData] = {}
 
     def get(self, key: WantedKey, leftover: bytes) -> CData:
-        if leftover or not isinstance(leftover, bytes):
-            return new_wanted(key, leftover)
         try:
-            found = self._known.get(key)
-        except TypeError:  # something unhashable: new_wanted says what is wrong
-            return new_wanted(key)
-        if found is None:
-            found = new_wanted(key)
+            if leftover == b"":
+                return self._known[key]
+        except (KeyError, TypeError):  # a new one, or unhashable: new_wanted says what is wrong
+            pass
+        found = new_wanted(key, leftover)
+        if not leftover:
             if len(self._known) >= self.KEYS_MAX:
                 self._known.clear()
             self._known[key] = found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket as sockets
-import ssl
 from typing import Protocol
 
 from .errors import InvalidArgument
@@ -42,9 +41,10 @@ def check_socket(sock: object) -> None:
     """
     kind = type(sock)
     name = _name(sock)
-    encrypted = isinstance(sock, ssl.SSLSocket | ssl.SSLObject) or hasattr(sock, "do_handshake")
     extra_info = getattr(sock, "get_extra_info", None)
-    if encrypted or (callable(extra_info) and extra_info("ssl_object") is not None):
+    if hasattr(sock, "do_handshake") or (
+        callable(extra_info) and extra_info("ssl_object") is not None
+    ):
         raise InvalidArgument(f"{name} is TLS, and the engine sends in clear; {ALLOWED}")
     if callable(extra_info):
         raise InvalidArgument(
@@ -58,10 +58,10 @@ def check_socket(sock: object) -> None:
             raise InvalidArgument(f"{name} has no {attribute}; {ALLOWED}")
 
 
-def refused(sock: object, error: BaseException) -> BaseException:
-    """What to raise when `sock` was not given away after all."""
+def refusal(sock: object, error: BaseException) -> InvalidArgument | None:
+    """What to raise when `detach` of `sock` raised `error`; None for `error` itself."""
     if isinstance(error, InvalidArgument) or not isinstance(error, Exception):
-        return error
+        return None
     return InvalidArgument(f"{_name(sock)} cannot be detached: {error}; {ALLOWED}")
 
 

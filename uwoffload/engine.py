@@ -15,7 +15,7 @@ from ._compile import AnyProgram, compile_program
 from ._hub import BATCH, Callback
 from ._life import MortalHub
 from ._limits import WantedCache, milliseconds, whole
-from ._sockets import Socket, check_number, check_socket, refused
+from ._sockets import Socket, check_number, check_socket, refusal
 from .completion import Completion
 from .errors import InvalidArgument
 from .stats import Statistics
@@ -153,20 +153,18 @@ class Engine:
         if not moves and type(sock) is not sockets.socket:
             check_socket(sock)
         fd = check_number(sock) if moves else sock.fileno()  # type: ignore[arg-type,union-attr]
-        wanted = self._wanted.get(
-            (
-                after,
-                deadline,
-                no_progress,
-                rate_min,
-                rate_min_grace,
-                rate_max,
-                growing,
-                high_water,
-                try_first,
-            ),
-            leftover,
+        key = (
+            after,
+            deadline,
+            no_progress,
+            rate_min,
+            rate_min_grace,
+            rate_max,
+            growing,
+            high_water,
+            try_first,
         )
+        wanted = self._wanted.get(key, leftover)
         compiled = compile_program(program)
         if callback is not None:
             hub.start_dispatcher()
@@ -180,18 +178,21 @@ class Engine:
             if status < 0:
                 raise failure(status, call.error)
             number = call.ids[0]
-            given_back = None if moves or after == "close" else sock
-            transfer = Transfer(hub, number, given_back, compiled.borrowed)  # type: ignore[arg-type]
-            if callback is not None:
-                transfer._claims = (callback,)
-            hub.live[number] = transfer
             try:
+                pattern = None if moves or after == "close" else sock
+                transfer = Transfer(hub, number, pattern, compiled.borrowed)
+                if callback is not None:
+                    transfer._claims = (callback,)
+                hub.live[number] = transfer
                 if not moves and sock.detach() != fd:  # type: ignore[union-attr]
                     raise InvalidArgument(f"sock: descriptor {fd} was taken by another thread")
             except BaseException as error:
-                del hub.live[number]
+                hub.live.pop(number, None)
                 _abandon(hub.handle, call.ids, 1)
-                raise refused(sock, error) from error
+                reason = refusal(sock, error)
+                if reason is None:
+                    raise
+                raise reason from error
             _commit(hub.handle, call.ids, 1)
         finally:
             hub.idle.append(call)
@@ -237,33 +238,19 @@ class Engine:
 
     # ---- reaping ----
 
-    def poll(self, max: int = BATCH) -> list[Completion]:  # noqa: A002
+    def poll(self, max: int = BATCH) -> list[Completion]:
         """Completions that nobody else claimed, at most `max`; never waits.
 
         After `close()`: those that are left.
         """
-        return self._collect(max, 0)
+        return self._hub.collect(whole("max", max, 1, 2**31 - 1), 0)
 
-    def wait(self, timeout: float | None = None, max: int = BATCH) -> list[Completion]:  # noqa: A002
+    def wait(self, timeout: float | None = None, max: int = BATCH) -> list[Completion]:
         """The same, waiting up to `timeout` seconds (None: for ever) for the first.
 
         Returns an empty list when the time is over, or the engine was closed.
         """
-        return self._collect(max, timeout)
-
-    def _collect(self, most: int, timeout: float | None) -> list[Completion]:
-        whole("max", most, 1, 2**31 - 1)
-        hub = self._hub
-        hub.polled = True
-        mine: list[Completion] = []
-        if hub.dispatcher is not None or hub.unclaimed or hub.closed:
-            mine = hub.take_unclaimed(most)
-        elif timeout == 0:
-            hub.reap_all(mine, most)
-        if not mine and timeout != 0:
-            hub.wait_until(lambda: bool(mine or hub.unclaimed), timeout, mine, most)
-            mine += hub.take_unclaimed(most - len(mine))
-        return mine
+        return self._hub.collect(whole("max", max, 1, 2**31 - 1), timeout)
 
     def fileno(self) -> int:
         """Descriptor that is readable while there is something to `poll()`.

@@ -14,8 +14,6 @@ from .errors import EngineClosed, TransferGone
 from .program import Instruction
 
 if TYPE_CHECKING:
-    import socket
-
     from ._core import CData
     from ._hub import Hub
 
@@ -38,8 +36,8 @@ class Transfer:
     def __init__(
         self,
         hub: Hub,
-        id: int,  # noqa: A002
-        sock: socket.socket | None,
+        id: int,
+        sock: Any,
         keep: tuple[CData, ...] | None,
     ) -> None:
         self._hub = hub

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import random
 import resource
 import signal
@@ -129,7 +128,7 @@ class Scene:
                 self.answered = f">{PATIENCE:.2f} s"
                 return
             times.append(taken)
-        self.answered = f"{statistics.median(times) * 1000:.1f} ms"
+        self.answered = f"{statistics.median(times) * 1000:.2f} ms"
 
     def finish(self) -> Row:
         """Let the readers hurry, check everything, end both processes."""
