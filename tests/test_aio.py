@@ -1,6 +1,7 @@
 """asyncio and uvloop: a connection is taken over from a transport, and given back."""
 
 import asyncio
+import gc
 import ssl
 import threading
 
@@ -108,6 +109,30 @@ def test_three_requests_over_one_connection(run, engine, make_file):
             b"echo 1\n0123456789\n",
             b"last 2\n",
         ]
+
+
+def test_idle_connection_that_was_given_back_survives_a_garbage_collection(run, engine):
+    """
+    Between two requests nobody but the connection itself holds the task that waits on it.
+    """
+
+    async def handler(reader, writer):
+        completion = await aio.submit(
+            engine, writer, [Send(await reader.readline())], reader=reader, after="give back"
+        )
+        reader, writer = await aio.open_streams(completion)
+        writer.write(await reader.readline())
+        await writer.drain()
+        writer.close()
+
+    async def talk(reader, writer):
+        writer.write(b"1\n")
+        answers = [await reader.readline()]
+        await asyncio.get_running_loop().run_in_executor(None, gc.collect)
+        writer.write(b"2\n")
+        return [*answers, await reader.readline()]
+
+    assert run(serve(handler, talk)) == [b"1\n", b"2\n"]
 
 
 def test_pipelined_requests_that_were_already_read_are_not_lost(run, engine):

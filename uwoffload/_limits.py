@@ -15,6 +15,7 @@ _TRANSFER_SIZE = ffi.sizeof("struct uwo_transfer")
 
 LONGEST = (lib.UWO_NEVER - 1) / 1000  # seconds that fit in uint32 milliseconds
 SHORTEST = 0.001
+RATE_MAX = 10**12  # bytes per second
 AFTER = {"close": lib.UWO_CLOSE, "give back": lib.UWO_GIVE_BACK}
 
 WantedKey = tuple[
@@ -26,6 +27,7 @@ WantedKey = tuple[
     float | None,
     bool,
     int,
+    bool,
     bool,
 ]
 
@@ -51,21 +53,24 @@ def whole(name: str, value: object, least: int, most: int) -> int:
 def _rate(name: str, value: object) -> int:
     if value is None:
         return 0
-    if _is_number(value) and 1 <= value <= 2**63 - 1:
+    if _is_number(value) and 1 <= value <= RATE_MAX:
         return int(value)
     raise InvalidArgument(
-        f"{name}: {value!r:.80}; allowed: bytes per second from 1 to {2**63 - 1}, or None"
+        f"{name}: {value!r:.80}; allowed: bytes per second from 1 to {RATE_MAX}, or None"
     )
 
 
 def new_wanted(key: WantedKey, leftover: bytes = b"") -> CData:
     """A `struct uwo_transfer`; the bytes of `leftover` must outlive its use."""
-    after, deadline, no_progress, rate_min, grace, rate_max, growing, high_water, try_first = key
+    after, deadline, no_progress, rate_min, grace, rate_max, *others = key
+    growing, high_water, try_first, settle = others
     if not isinstance(after, str) or after not in AFTER:
         raise InvalidArgument(f"after: {after!r:.80}; allowed: {' or '.join(map(repr, AFTER))}")
     if not isinstance(leftover, bytes):
         raise InvalidArgument(f"leftover: {type(leftover).__name__}; allowed: bytes")
     flags = (lib.UWO_GROWING if growing else 0) | (lib.UWO_TRY_FIRST if try_first else 0)
+    if not settle:
+        flags |= lib.UWO_NO_SETTLE
     return ffi.new(
         _TRANSFER,
         {

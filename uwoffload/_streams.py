@@ -40,9 +40,21 @@ async def open_streams(
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
     transport, protocol = await give_back(
-        completion, lambda: asyncio.StreamReaderProtocol(reader, loop=loop)
+        completion, lambda: _Kept(reader, loop=loop)
     )
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+class _Kept(asyncio.StreamReaderProtocol):
+    """Holds its reader, as the protocol of a client does not.
+
+    Nobody else may: a task that waits for the next request is reached through the
+    reader alone, and a garbage collection would take both, and the connection.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(reader, loop=loop)
+        self.kept = reader
 
 
 class _Begin(asyncio.Protocol):

@@ -58,7 +58,7 @@ class Engine:
         threads: event loops, 1 to 64.  disk_threads: helpers for cold files and
         uploads, 1 to 64.  transfers_max: live and un-reaped ones, 1 to 4194304.
         pipes_max: pipes held for splicing (None: 256; 0: none, it copies instead).
-        buffers_max: buffers of 256 KiB for uploads and copying (None: 64).
+        buffers_max: buffers of 128 KiB for uploads on their way to disk (None: 64).
         linger: seconds a close waits for unread input to end.  stats: where to
         publish figures, a path for a new file or a `Statistics`; stats_worker:
         which of its workers this is.  Raises InvalidArgument, Unsupported, OSError.
@@ -130,6 +130,7 @@ class Engine:
         growing: bool = False,
         high_water: int = 1 << 20,
         try_first: bool = False,
+        settle: bool = True,
         callback: Callback | None = None,
     ) -> Transfer:
         """Hand over a client socket and a program.
@@ -138,12 +139,14 @@ class Engine:
         for you from now on.  An int moves.  TLS is refused.  after: "close" or
         "give back" (`Completion.socket`).  deadline: seconds for all of it.
         no_progress: longest time in seconds without a byte acknowledged or
-        received, None for no limit.  rate_min: bytes/s the client must keep up,
-        judged after and over rate_min_grace seconds.  rate_max: bytes/s at most.
+        received, None for no limit.  rate_min: bytes/s the client must keep up, judged
+        every rate_min_grace seconds, 128 KiB behind at most.  rate_max: bytes/s at most.
         leftover: bytes already read from the client, for ReceiveFile; the rest
         comes back.  growing: wait for `Transfer.append` and `finish`; high_water:
         bytes waiting at which append says no.  try_first: make the first attempt
-        in this thread, without blocking.  callback: called with the Completion.
+        in this thread, without blocking.  settle: False closes as soon as the kernel
+        has all bytes, without waiting for the client to acknowledge them: cheaper,
+        but nobody learns whether they arrived.  callback: called with the Completion.
 
         Raises InvalidArgument, EngineFull, EngineClosed, EngineForked or OSError;
         then nothing was taken, and the caller keeps everything.
@@ -163,6 +166,7 @@ class Engine:
             growing,
             high_water,
             try_first,
+            settle,
         )
         wanted = self._wanted.get(key, leftover)
         compiled = compile_program(program)
@@ -213,6 +217,7 @@ class Engine:
         rate_max: float | None = None,
         growing: bool = False,
         high_water: int = 1 << 20,
+        settle: bool = True,
         callback: Callback | None = None,
     ) -> list[Transfer]:
         """Hand over many at once: sockets and one program, or pairs of both.
@@ -229,6 +234,7 @@ class Engine:
             growing,
             high_water,
             False,
+            settle,
         )
         wanted = self._wanted.get(key, b"")
         if callback is not None:
