@@ -38,6 +38,7 @@ enum {
     PARKED_FILE_SIZE = 1 << 20,
     PARKED_BUFFER_SIZE = 1 << 13,
     DESCRIPTORS_SPARE = 200, /* of the engine, the C library, the active ones */
+    IDLE_US = 1000000,       /* longer than the engine looks at progress */
     SETTLE_TRIES = 100,      /* of 20 ms each */
 };
 
@@ -289,7 +290,7 @@ static void phase_run(int64_t round, int64_t count)
 
     parked_begin(count);
     idle_ns = engine_cpu_ns();
-    bench_sleep_us(200000);
+    bench_sleep_us(IDLE_US);
     idle_ns = engine_cpu_ns() - idle_ns;
     if (idle_ns < 0)
         idle_ns = 0;
@@ -307,7 +308,7 @@ static void phase_run(int64_t round, int64_t count)
            "\"cpu_ns_each\": %.1f, \"engine_cpu_ns_each\": %.1f, \"idle_cpu_us_per_s\": %.1f}\n",
            (long long)round, (long long)count, (unsigned long long)transfers,
            (double)cpu_ns / (double)transfers, (double)thread_ns / (double)transfers,
-           (double)idle_ns / 200);
+           (double)idle_ns * 1e3 / IDLE_US);
     fflush(stdout);
     for (uint64_t back = 0; back < ACTIVE_COUNT;)
         back += transfers_reap(1000, false);
