@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(shell find csrc -name '*.[ch]' -o -name '*.def' -o -name '*.py') pyproject.toml setup.py
 C_FILES = $(shell find csrc tests benchmarks examples -name '*.[ch]' 2>/dev/null)
+STRICT = -std=gnu11 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror
+SANITIZE = UWOFFLOAD_SANITIZE=address,undefined
 LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so)"
 ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 
@@ -46,7 +48,7 @@ $(VENV)/tools: pyproject.toml | build
 .venv-asan/installed: $(CORE) $(shell find uwoffload -name '*.py')
 	.ci/needs $(PYTHON)
 	test -x .venv-asan/bin/python || $(PYTHON) -m venv .venv-asan
-	UWOFFLOAD_SANITIZE=address,undefined .venv-asan/bin/pip install -q '.[test]'
+	$(SANITIZE) .venv-asan/bin/pip install -q '.[test]'
 	touch $@
 
 # ---- using it ----
@@ -71,7 +73,8 @@ lint: build tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	@$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	@set -e; for file in csrc/*/*.c; do cc $(STRICT) -Icsrc -Icsrc/include -c $$file -o /dev/null; done
 
 format: build tools
 	$(BIN)/ruff check --fix-only .
@@ -80,7 +83,7 @@ format: build tools
 
 asan: .venv-asan/installed
 	$(MAKE) -C tests/c check-asan
-	$(ASAN) .venv-asan/bin/pytest -m 'not slow' --ignore=tests/examples $(PYTEST_FLAGS)
+	$(SANITIZE) $(ASAN) .venv-asan/bin/pytest -m 'not slow' --ignore=tests/examples $(PYTEST_FLAGS)
 
 tsan:
 	.ci/needs $(PYTHON)

@@ -35,6 +35,7 @@ class _Lib:
     UWO_CLOSE: int
     UWO_GIVE_BACK: int
     UWO_GROWING: int
+    UWO_NO_SETTLE: int
     UWO_TRY_FIRST: int
     UWO_OUTCOME_COUNT: int
     UWO_EVENT_DONE: int

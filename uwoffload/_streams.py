@@ -39,9 +39,7 @@ async def open_streams(
     """The same, as a pair of streams."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
-    transport, protocol = await give_back(
-        completion, lambda: _Kept(reader, loop=loop)
-    )
+    transport, protocol = await give_back(completion, lambda: _Kept(reader, loop=loop))
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 

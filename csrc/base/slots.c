@@ -73,11 +73,13 @@ void slots_put(struct slots *slots, uint32_t slot)
 
 uint32_t slots_top(const struct slots *slots, uint32_t from)
 {
+    uint32_t bits;
+
     if (from >= slots->capacity)
         from = slots->capacity - 1;
-    for (uint32_t word = from >> SHIFT;; word--) {
-        uint32_t bits = slots->capacity - word * BITS;
-        uint64_t valid = bits >= BITS ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    bits = from % BITS + 1; /* those at or below `from` in its word */
+    for (uint32_t word = from >> SHIFT;; word--, bits = BITS) {
+        uint64_t valid = bits == BITS ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
         uint64_t taken = ~slots->level[0][word] & valid;
 
         if (taken)

@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
         file.flush()
         print(
             f"A server of one worker in plain Python (demo_server.py), a file of {options.size:,} "
-            "bytes,\nslow readers that take 20 KB/s each, and one small request to Python.\n",
+            "bytes,\nslow readers that take 20 KB/s each, and a small request to Python, again and "
+            "again (median).\n",
             flush=True,
         )
         rows = [scene.finish() for scene in blocking_scenes(file.name, readers)]
