@@ -10,6 +10,7 @@ void timers_init(struct timers *timers, uint64_t now_ms)
 {
     timers->now_ms = now_ms;
     list_init(&timers->due);
+    list_init(&timers->far);
     for (int level = 0; level < TIMERS_LEVELS; level++) {
         timers->occupied[level] = 0;
         for (int i = 0; i < TIMERS_LISTS; i++)
@@ -33,6 +34,11 @@ static void timers_place(struct timers *timers, struct timer *timer)
         return;
     }
 
+    if (timer->at_ms > (now | FARTHEST)) {
+        list_append(&timers->far, &timer->link);
+        return;
+    }
+
     int level = (63 - __builtin_clzll(timer->at_ms ^ now)) / GROUP_BITS;
     unsigned group = (unsigned)(timer->at_ms >> (GROUP_BITS * level)) & GROUP_MASK;
 
@@ -42,10 +48,8 @@ static void timers_place(struct timers *timers, struct timer *timer)
 
 void timers_set(struct timers *timers, struct timer *timer, uint64_t at_ms)
 {
-    uint64_t last = timers->now_ms | FARTHEST;
-
     list_remove(&timer->link);
-    timer->at_ms = at_ms > last ? last : at_ms;
+    timer->at_ms = at_ms;
     timers_place(timers, timer);
 }
 
@@ -70,23 +74,31 @@ uint64_t timers_next(struct timers *timers)
             timers->occupied[level] &= timers->occupied[level] - 1;
         }
     }
-    return TIMERS_NEVER;
+    return list_empty(&timers->far) ? TIMERS_NEVER : (timers->now_ms | FARTHEST) + 1;
+}
+
+/* The earliest list that may hold timers, no longer marked as such; the far one after all others. */
+static struct list *timers_first(struct timers *timers)
+{
+    for (int level = 0; level < TIMERS_LEVELS; level++) {
+        uint64_t occupied = timers->occupied[level];
+
+        if (!occupied)
+            continue;
+        timers->occupied[level] &= occupied - 1;
+        return &timers->list[level][__builtin_ctzll(occupied)];
+    }
+    return &timers->far;
 }
 
 /* Move the wheel to `next`, the start of its earliest list, and spread that list. */
 static void timers_turn(struct timers *timers, uint64_t next)
 {
-    int level = 0;
     struct list moved;
 
-    while (!timers->occupied[level])
-        level++;
-    int group = __builtin_ctzll(timers->occupied[level]);
-
-    timers->now_ms = next;
-    timers->occupied[level] &= timers->occupied[level] - 1;
     list_init(&moved);
-    list_move_all(&timers->list[level][group], &moved);
+    list_move_all(timers_first(timers), &moved);
+    timers->now_ms = next;
     for (struct list *link; (link = list_take_first(&moved));)
         timers_place(timers, list_entry(link, struct timer, link));
 }

@@ -9,7 +9,9 @@
  *   level 1   the next 4 s, a list per 64 ms
  *   level 2   the next 4 min, a list per 4 s
  *   ...
- *   level 5   the next 2.1 years */
+ *   level 5   the next 2.1 years
+ *
+ * What lies beyond the edge of the top level waits in a list of its own until the edge is reached. */
 #ifndef BASE_TIMERS_H
 #define BASE_TIMERS_H
 
@@ -30,6 +32,7 @@ struct timers {
     uint64_t now_ms;
     uint64_t occupied[TIMERS_LEVELS]; /* bit n: list n may hold a timer */
     struct list due;
+    struct list far; /* beyond the edge of the top level */
     struct list list[TIMERS_LEVELS][TIMERS_LISTS];
 };
 
@@ -37,8 +40,7 @@ void timers_init(struct timers *timers, uint64_t now_ms);
 
 void timer_init(struct timer *timer);
 
-/* Arm, or move an armed timer.  A time that has passed is due at once; one beyond the
- * top level's edge comes due at that edge, so its owner looks at the time again. */
+/* Arm, or move an armed timer.  A time that has passed is due at once. */
 void timers_set(struct timers *timers, struct timer *timer, uint64_t at_ms);
 
 /* Disarm; allowed when not armed. */
