@@ -20,6 +20,8 @@ int check_fail(struct uwo_error *error, int index, int status, const char *forma
 
 /* ---- options ---- */
 
+enum { LINGER_MS_MAX = 24 * 3600 * 1000 };
+
 static int check_range(struct uwo_error *error, const char *name, uint32_t value, uint32_t most)
 {
     if (value >= 1 && value <= most)
@@ -58,7 +60,8 @@ int check_options(const struct uwo_engine_options *given, struct uwo_engine_opti
         (status = check_range(error, "disk_threads", complete->disk_threads, DISK_THREADS_MAX)) <
             0 ||
         (status = check_range(error, "transfers_max", complete->transfers_max,
-                              SLOTS_CAPACITY_MAX)) < 0)
+                              SLOTS_CAPACITY_MAX)) < 0 ||
+        (status = check_range(error, "linger_ms", complete->linger_ms, LINGER_MS_MAX)) < 0)
         return status;
     if (complete->stats && complete->stats_worker >= complete->stats->header->workers_max)
         return check_fail(error, -1, UWO_E_INVALID,

@@ -221,14 +221,15 @@ int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t 
     if (max == 0 || max > INT32_MAX || events->size != sizeof *events)
         return UWO_E_INVALID;
 
-    uint32_t wakes = atomic_load(&engine->wakes);
+    uint32_t before = atomic_load(&engine->wakes);
     int count = reap_events(engine, events, max);
+    uint32_t wakes = atomic_load(&engine->wakes);
 
     /* A wake is for those who wait; where nobody does, it has done its work by making the
      * descriptor readable.  A newer one stays. */
     if (wakes > 0 && atomic_load(&engine->waiters) > 0)
         engine->sys->event_signal(engine->event_fd);
-    else if (wakes > 0)
+    else if (wakes > 0 && wakes == before)
         atomic_compare_exchange_strong(&engine->wakes, &wakes, 0);
     return count;
 }
@@ -257,6 +258,8 @@ static int wait_until(struct uwo_engine *engine, struct uwo_event *events, size_
         uint64_t left_ms = now_us >= until_us ? 0 : (until_us - now_us + 999) / 1000;
         int ready;
 
+        if (count != 0 && atomic_load(&engine->wakes) > 0) /* its signal may have been ours */
+            engine->sys->event_signal(engine->event_fd);
         if (count != 0 || take_wake(engine) || left_ms == 0)
             return count;
         ready = sys->event_wait(engine->event_fd, left_ms > INT32_MAX ? -1 : (int)left_ms);

@@ -77,7 +77,7 @@ uint64_t timers_next(struct timers *timers)
     return list_empty(&timers->far) ? TIMERS_NEVER : (timers->now_ms | FARTHEST) + 1;
 }
 
-/* The earliest list that may hold timers, no longer marked as such; the far one after all others. */
+/* The earliest list that may hold timers, no longer marked so; the far one after all others. */
 static struct list *timers_first(struct timers *timers)
 {
     for (int level = 0; level < TIMERS_LEVELS; level++) {

@@ -11,7 +11,7 @@
  *   ...
  *   level 5   the next 2.1 years
  *
- * What lies beyond the edge of the top level waits in a list of its own until the edge is reached. */
+ * What lies beyond the edge of the top level waits in a list of its own until then. */
 #ifndef BASE_TIMERS_H
 #define BASE_TIMERS_H
 

@@ -110,24 +110,6 @@ static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
     transfer_forget(engine->sys, transfer);
 }
 
-/* ---- a growing program's producer ---- */
-
-static void drive_make_room(struct loop *loop, struct transfer *transfer, uint64_t bytes)
-{
-    struct uwo_engine *engine = loop->engine;
-    struct extra *extra = transfer->extra;
-    bool room;
-
-    pthread_mutex_lock(&engine->lock);
-    extra->waiting -= bytes < extra->waiting ? bytes : extra->waiting;
-    room = extra->room_wanted && extra->waiting <= extra->high_water / 2;
-    if (room)
-        extra->room_wanted = false;
-    pthread_mutex_unlock(&engine->lock);
-    if (room)
-        events_room(loop, transfer);
-}
-
 /* ---- the end ---- */
 
 /* Release the instructions that are over.  True when a helper closes a file first. */
@@ -192,7 +174,7 @@ static void drive_account(struct loop *loop, struct transfer *transfer, const st
         stats_add(loop->stats, STATS_bytes_queued, result->bytes_out);
     if (transfer->growing && result->bytes_out > 0 &&
         (op->kind == OP_SEND || op->kind == OP_SEND_FILE))
-        drive_make_room(loop, transfer, result->bytes_out);
+        events_make_room(loop, transfer, result->bytes_out);
 }
 
 /* Waiting for time or more is pointless once the client is gone, unless it has left bytes for us

@@ -24,6 +24,7 @@
 
 enum {
     INLINE_INSTRUCTIONS = 2,
+    INBOX_MAX = 1024,         /* instructions appended and not yet taken over */
     SCRATCH_SIZE = 128 << 10, /* per loop, for copying and draining */
     BUFFER_SIZE = 128 << 10,  /* per upload write under way */
     THREADS_MAX = 64,
@@ -112,7 +113,8 @@ struct transfer {
     bool growing : 1;
     bool try_first : 1;
     uint8_t thread;
-    bool committed : 1; /* [lock], as is the next */
+    bool taken : 1; /* [lock], as are the next two: commit or abandon has begun */
+    bool committed : 1;
     bool cancel_early : 1;
     atomic_bool done;
     _Atomic(uint8_t) lost; /* errno with which a UNIX client went, leaving bytes unread; or 0 */
@@ -247,8 +249,9 @@ void loop_deinit(struct loop *loop);
 
 /* ---- events.c ---- */
 
-/* The transfer can take more. */
-void events_room(struct loop *loop, struct transfer *transfer);
+/* So many of the bytes that a growing transfer had waiting have left, or its inbox was taken over:
+ * tell its producer, if it waits and there is room enough. */
+void events_make_room(struct loop *loop, struct transfer *transfer, uint64_t bytes);
 
 /* It has ended.  Nobody sees that before the end of the turn: until then it can be looked at. */
 void events_done(struct loop *loop, struct transfer *transfer);

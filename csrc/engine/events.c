@@ -27,9 +27,21 @@ static void events_raise(struct loop *loop, struct transfer *transfer, uint32_t 
         loop->events_last = transfer;
 }
 
-void events_room(struct loop *loop, struct transfer *transfer)
+void events_make_room(struct loop *loop, struct transfer *transfer, uint64_t bytes)
 {
-    events_raise(loop, transfer, EVENT_ROOM);
+    struct uwo_engine *engine = loop->engine;
+    struct extra *extra = transfer->extra;
+    bool room;
+
+    pthread_mutex_lock(&engine->lock);
+    extra->waiting -= bytes < extra->waiting ? bytes : extra->waiting;
+    room = extra->room_wanted && extra->waiting <= extra->high_water / 2 &&
+           extra->inbox_count <= INBOX_MAX / 2;
+    if (room)
+        extra->room_wanted = false;
+    pthread_mutex_unlock(&engine->lock);
+    if (room)
+        events_raise(loop, transfer, EVENT_ROOM);
 }
 
 void events_done(struct loop *loop, struct transfer *transfer)

@@ -159,6 +159,7 @@ static enum operated operate_more(struct loop *loop, struct transfer *transfer)
             loop->sys->release((void *)(uintptr_t)transfer->program.list);
         transfer->released = 0;
         program_grow(&transfer->program, list, count, 0);
+        events_make_room(loop, transfer, 0);
     } else if (finished) {
         program_finish(&transfer->program);
     }

@@ -19,9 +19,9 @@ enum {
 };
 
 struct pipe {
-    int read_fd; /* both 0 when there is none */
+    int read_fd;
     int write_fd;
-    uint32_t size;
+    uint32_t size; /* 0 when there is none */
 };
 
 struct pipes {

@@ -152,7 +152,7 @@ enum operated relay_splice(struct loop *loop, struct transfer *transfer, const s
 
 void relay_release(struct loop *loop, struct extra *extra)
 {
-    if (extra->pipe.read_fd)
+    if (extra->pipe.size)
         pipes_put(&loop->pipes, loop->sys, &loop->engine->pipes_held, &extra->pipe,
                   extra->pipe_held == 0);
     if (extra->peer_registered)

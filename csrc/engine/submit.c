@@ -226,8 +226,10 @@ void submit_abandon(struct uwo_engine *engine, const uint64_t *ids, size_t count
 
         pthread_mutex_lock(&engine->lock);
         transfer = transfer_find(engine, ids[i]);
-        if (transfer && transfer->committed)
+        if (transfer && transfer->taken)
             transfer = NULL;
+        if (transfer)
+            transfer->taken = true;
         pthread_mutex_unlock(&engine->lock);
         if (transfer)
             submit_undo(engine, transfer);
@@ -285,10 +287,11 @@ static void submit_one(struct uwo_engine *engine, uint64_t id, uint64_t now_us, 
 
     pthread_mutex_lock(&engine->lock);
     transfer = transfer_find(engine, id);
-    if (!transfer || transfer->committed) {
+    if (!transfer || transfer->taken) {
         pthread_mutex_unlock(&engine->lock);
         return;
     }
+    transfer->taken = true;
     submit_own(transfer, now_us);
     transfer->thread = submit_least_loaded(engine, (uint32_t)(id >> ID_SLOT_BITS));
     if (transfer->try_first && !transfer->cancel_early) {
@@ -338,20 +341,47 @@ static bool submit_reserve_inbox(const struct sys *sys, struct extra *extra, siz
     return true;
 }
 
+/* May the producer append?  Under engine->lock. */
+static int submit_may_append(struct transfer *transfer)
+{
+    struct extra *extra;
+
+    if (!transfer)
+        return UWO_E_GONE;
+    extra = transfer->extra;
+    if (!transfer->growing || extra->inbox_finished)
+        return UWO_E_INVALID;
+    if (extra->waiting < extra->high_water && extra->inbox_count < INBOX_MAX)
+        return 0;
+    extra->room_wanted = true;
+    return UWO_E_FULL;
+}
+
+static bool submit_splices_client(const struct sys *sys, const struct transfer *transfer,
+                                  const struct instruction *list, size_t count)
+{
+    struct sys_file client;
+    struct sys_file source;
+
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].kind == UWO_SPLICE && sys->file_info(transfer->client_fd, &client) == 0 &&
+            sys->file_info(list[i].fd, &source) == 0 && client.device == source.device &&
+            client.inode == source.inode)
+            return true;
+    }
+    return false;
+}
+
 /* Move the new instructions, and what they own, into the inbox.  Under engine->lock. */
 static int submit_append_locked(const struct sys *sys, struct transfer *transfer,
                                 struct instruction *list, size_t count)
 {
     struct extra *extra = transfer->extra;
 
-    if (!transfer->growing || extra->inbox_finished)
-        return UWO_E_INVALID;
-    if (extra->waiting >= extra->high_water) {
-        extra->room_wanted = true;
-        return UWO_E_FULL;
-    }
     if (count == 0)
         return 0;
+    if (submit_splices_client(sys, transfer, list, count))
+        return UWO_E_INVALID;
     if (!submit_reserve_inbox(sys, extra, count))
         return -ENOMEM;
     submit_take_fds(list, (uint32_t)count);
@@ -379,25 +409,45 @@ static void submit_notify(struct uwo_engine *engine, struct transfer *transfer, 
         engine->sys->event_signal(engine->loops[thread].wake_fd);
 }
 
+/* Copy what is appended, outside the lock, and move it in.  On failure nothing is taken. */
+static int submit_append_copy(struct uwo_engine *engine, uint64_t id,
+                              const struct submission *submission, struct instruction *list)
+{
+    const struct sys *sys = engine->sys;
+    size_t count = submission->program->count;
+    struct transfer *transfer;
+    int status = submit_copy_all(sys, submission, list);
+
+    if (status < 0)
+        return status;
+    pthread_mutex_lock(&engine->lock);
+    transfer = submit_find_live(engine, id);
+    status = submit_may_append(transfer);
+    if (status == 0)
+        status = submit_append_locked(sys, transfer, list, count);
+    if (status == 0)
+        submit_notify(engine, transfer, MAIL_GROWN);
+    else
+        pthread_mutex_unlock(&engine->lock);
+    if (status < 0)
+        submit_uncopy(sys, list, count);
+    return status;
+}
+
 int submit_append(struct uwo_engine *engine, uint64_t id, const struct submission *submission)
 {
     const struct sys *sys = engine->sys;
     size_t count = submission->program->count;
-    struct instruction *list = sys->alloc((count ? count : 1) * sizeof *list);
-    struct transfer *transfer;
-    int status = list ? submit_copy_all(sys, submission, list) : -ENOMEM;
+    struct instruction *list;
+    int status;
 
-    if (status == 0) {
-        pthread_mutex_lock(&engine->lock);
-        transfer = submit_find_live(engine, id);
-        status = transfer ? submit_append_locked(sys, transfer, list, count) : UWO_E_GONE;
-        if (status == 0)
-            submit_notify(engine, transfer, MAIL_GROWN);
-        else
-            pthread_mutex_unlock(&engine->lock);
-        if (status < 0)
-            submit_uncopy(sys, list, count);
-    }
+    pthread_mutex_lock(&engine->lock);
+    status = submit_may_append(submit_find_live(engine, id));
+    pthread_mutex_unlock(&engine->lock);
+    if (status < 0)
+        return status;
+    list = sys->alloc((count ? count : 1) * sizeof *list);
+    status = list ? submit_append_copy(engine, id, submission, list) : -ENOMEM;
     sys->release(list);
     return status;
 }

@@ -103,7 +103,7 @@ struct uwo_engine_options {
     uint32_t pipes_max;     /* pipes held for splicing, all threads together; default 256,
                              * UWO_NONE for none: the engine then copies instead */
     uint32_t buffers_max;   /* 128 KiB buffers of uploads on their way to disk; default 64 */
-    uint32_t linger_ms;     /* longest drain of unread input at close; default 2000 */
+    uint32_t linger_ms;     /* longest drain of unread input at close, to a day; default 2000 */
     uint32_t stats_worker;  /* slot of this engine in the statistics block */
     struct uwo_stats
         *stats; /* block to publish in, borrowed until destroy; NULL = one of its own */
@@ -210,9 +210,10 @@ int uwo_engine_submit(struct uwo_engine *engine, int client_fd, const struct uwo
                       const struct uwo_transfer *wanted, uint64_t *id, struct uwo_error *error);
 
 /* Add instructions to a growing transfer.  Takes their descriptors on success.
- * Returns UWO_OK, UWO_E_FULL (high-water mark reached: nothing taken, one ROOM
- * event follows when half of it has left), UWO_E_GONE, UWO_E_INVALID, UWO_E_FORKED,
- * or -errno.  Thread: any, one producer at a time per transfer. */
+ * Returns UWO_OK, UWO_E_FULL (high-water mark reached, or 1024 instructions
+ * waiting: nothing taken, one ROOM event follows when half of it has left),
+ * UWO_E_GONE, UWO_E_INVALID, UWO_E_FORKED, or -errno.  Thread: any, one producer
+ * at a time per transfer. */
 int uwo_transfer_append(struct uwo_engine *engine, uint64_t id, const struct uwo_program *program,
                         struct uwo_error *error);
 

@@ -146,9 +146,11 @@ static int linux_event_wait(int fd, int timeout_ms)
 
 static int linux_file_info(int fd, struct sys_file *info)
 {
-    static const int accesses[] = { [O_RDONLY] = SYS_READ,
-                                    [O_WRONLY] = SYS_WRITE,
-                                    [O_RDWR] = SYS_READ | SYS_WRITE };
+    static const int accesses[O_ACCMODE + 1] = { /* 3 is allowed too: neither */
+                                                 [O_RDONLY] = SYS_READ,
+                                                 [O_WRONLY] = SYS_WRITE,
+                                                 [O_RDWR] = SYS_READ | SYS_WRITE
+    };
     struct stat stat;
     int flags = fcntl(fd, F_GETFL);
 
@@ -178,7 +180,7 @@ static bool linux_was_connected(int fd)
 
 static int linux_socket_info(int fd, struct sys_socket *info)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { 0 };
     socklen_t address_size = sizeof address;
     socklen_t size = sizeof info->type;
 

@@ -105,26 +105,24 @@ void pace_start(struct pace *pace, uint64_t now_us)
     ensure(pace->rate >= 1 && pace->rate <= PACE_RATE_MAX);
     pace->tokens = pace_quantum(pace);
     pace->filled_us = now_us;
+    pace->rest = 0;
 }
 
 static void pace_fill(struct pace *pace, uint64_t now_us)
 {
     uint64_t most = pace_quantum(pace) * QUANTA_KEPT;
     uint64_t passed_us = now_us - pace->filled_us;
+    uint64_t earned; /* millionths of a byte */
 
-    if (passed_us >= US_PER_S) {
-        pace->tokens = most;
-        pace->filled_us = now_us;
-        return;
-    }
-
-    uint64_t earned = pace->rate * passed_us / US_PER_S;
-
-    pace->filled_us += earned * US_PER_S / pace->rate; /* the rest of a byte stays in the time */
-    pace->tokens += earned;
+    if (passed_us > 2 * US_PER_S)
+        passed_us = 2 * US_PER_S;
+    earned = pace->rate * passed_us + pace->rest;
+    pace->filled_us = now_us;
+    pace->tokens += earned / US_PER_S;
+    pace->rest = earned % US_PER_S;
     if (pace->tokens >= most) {
         pace->tokens = most;
-        pace->filled_us = now_us;
+        pace->rest = 0;
     }
 }
 
@@ -137,10 +135,12 @@ uint64_t pace_allowance(struct pace *pace, uint64_t now_us)
 uint64_t pace_next_us(const struct pace *pace, uint64_t now_us)
 {
     uint64_t quantum = pace_quantum(pace);
+    uint64_t missing;
 
     if (pace->tokens >= quantum)
         return now_us;
-    return pace->filled_us + (quantum - pace->tokens) * US_PER_S / pace->rate + 1;
+    missing = (quantum - pace->tokens) * US_PER_S - pace->rest;
+    return pace->filled_us + (missing + pace->rate - 1) / pace->rate;
 }
 
 void pace_spend(struct pace *pace, uint64_t bytes)

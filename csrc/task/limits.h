@@ -39,6 +39,7 @@ struct pace {
     uint64_t rate;      /* bytes/s, 1 to PACE_RATE_MAX */
     uint64_t tokens;    /* bytes that may go now */
     uint64_t filled_us; /* up to when tokens were counted */
+    uint64_t rest;      /* millionths of a byte earned beyond the tokens */
 };
 
 #define PACE_RATE_MAX UINT64_C(1000000000000)
