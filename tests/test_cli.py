@@ -79,6 +79,7 @@ def test_stats_of_what_is_no_block_is_one_line(command, tmp_path, name):
     assert errors.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_demo_shows_the_difference(tmp_path):
     """In a process of its own: it raises the limit of descriptors, and forks."""
     ended = subprocess.run(
