@@ -1,0 +1,33 @@
+"""The C programs beside this file, built and run in their short forms; see the Makefile."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROGRAMS = ["cases", "disk", "misuse", "stress", "sweep"]
+VARIANTS = ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in ("asan", "tsan"))]
+SECONDS = 300
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_c_program(variant, program):
+    """What it prints says what it checked, and how to repeat it."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("LD_PRELOAD", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+
+    ended = subprocess.run(
+        ["make", "-s", "-C", str(HERE), f"VARIANT={variant}", f"run-{program}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
