@@ -146,7 +146,8 @@ class Engine:
         bytes waiting at which append says no.  try_first: make the first attempt
         in this thread, without blocking.  settle: False closes as soon as the kernel
         has all bytes, without waiting for the client to acknowledge them: cheaper,
-        but nobody learns whether they arrived.  callback: called with the Completion.
+        but nobody learns whether they arrived, and a client that sends something
+        meanwhile has its connection reset.  callback: called with the Completion.
 
         Raises InvalidArgument, EngineFull, EngineClosed, EngineForked or OSError;
         then nothing was taken, and the caller keeps everything.

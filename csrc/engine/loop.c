@@ -7,6 +7,7 @@
 
 enum {
     EVENTS_MAX = 256,
+    PIPES_IDLE_US = 1000000,    /* without a splice: empty pipes are closed */
     STOP_PATIENCE_US = 5000000, /* for a disk helper that does not come back */
 };
 
@@ -146,7 +147,7 @@ static void loop_wait(struct loop *loop)
     int timeout_ms = loop_timeout_ms(loop);
     int count;
 
-    if (loop->live == 0)
+    if (loop->live == 0 || loop->now_us - loop->pipes.used_us > PIPES_IDLE_US)
         pipes_shrink(&loop->pipes, loop->sys, &loop->engine->pipes_held);
     if (timeout_ms != 0 && !mailbox_sleep(&loop->mailbox))
         timeout_ms = 0;

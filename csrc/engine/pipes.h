@@ -27,7 +27,8 @@ struct pipe {
 struct pipes {
     struct pipe kept[PIPES_KEPT];
     uint32_t kept_count;
-    bool refused; /* do not try again in this turn of the loop */
+    uint64_t used_us; /* when the loop last spliced */
+    bool refused;     /* do not try again in this turn of the loop */
 };
 
 /* An empty pipe; false when there is none to be had.  held_all counts those of all loops. */

@@ -128,6 +128,7 @@ enum operated relay_splice(struct loop *loop, struct transfer *transfer, const s
     struct uwo_engine *engine = loop->engine;
 
     extra->peer_fd = instruction->fd;
+    loop->pipes.used_us = loop->now_us;
     if (extra->pipe_held > 0)
         return relay_out(loop, transfer, op, result);
     if (instruction->flags & FROM_PIPE) {

@@ -156,7 +156,8 @@ enum uwo_transfer_flag {
     UWO_TRY_FIRST = 2, /* commit makes the first attempt in the calling thread, without blocking */
     UWO_NO_SETTLE = 4, /* UWO_CLOSE: close when the kernel has all bytes, without waiting for the
                         * client to acknowledge them: cheaper, but nobody learns whether they
-                        * arrived, and no limit holds for them any more */
+                        * arrived, no limit holds for them any more, and a client that sends
+                        * something meanwhile makes the kernel reset the connection */
 };
 
 #define UWO_NEVER 4294967295

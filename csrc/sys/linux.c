@@ -255,11 +255,13 @@ static int linux_unread(int fd)
 
 static int linux_cork(int fd, bool on)
 {
+    int before = 0;
     int value = on;
+    socklen_t size = sizeof before;
 
-    if (setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value) < 0)
-        return errno == EOPNOTSUPP || errno == ENOPROTOOPT ? 0 : -errno;
-    return 0;
+    if (on && getsockopt(fd, IPPROTO_TCP, TCP_CORK, &before, &size) == 0 && before)
+        return 1;
+    return setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value) < 0 ? -errno : 0;
 }
 
 /* Setting TCP_NODELAY pushes what Nagle holds back; the option is left as it was. */
@@ -345,14 +347,16 @@ static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t p
     return counts.cached >= pages;
 }
 
-/* Ask for a byte every `stride` and at the end, which fails rather than wait for the disk: 1 all
- * are ready, 0 one is not; EOPNOTSUPP where the file system cannot be asked. */
-static int linux_pages_ready(int fd, int64_t offset, uint64_t length, uint64_t stride)
+/* Ask for a byte in each block that the kernel reads ahead, and the last one, which fails rather
+ * than wait for the disk: also for a page that is there but still being read.  1 all are ready, 0 one
+ * is not; EOPNOTSUPP where the file system cannot be asked. */
+static int linux_pages_ready(int fd, int64_t offset, uint64_t length)
 {
+    enum { STRIDE = 128 << 10 };
     char byte;
     struct iovec to = { .iov_base = &byte, .iov_len = 1 };
 
-    for (uint64_t at = 0; at < length + stride - 1; at += stride) {
+    for (uint64_t at = 0; at < length + STRIDE - 1; at += STRIDE) {
         uint64_t probe = at < length ? at : length - 1;
 
         if (preadv2(fd, &to, 1, offset + (int64_t)probe, RWF_NOWAIT) < 0)
@@ -361,21 +365,17 @@ static int linux_pages_ready(int fd, int64_t offset, uint64_t length, uint64_t s
     return 1;
 }
 
-/* A page that is there may still be being read.  Reading goes forward, so the first and the last
- * one tell.  Where pages cannot be counted, look into every block that the kernel reads ahead. */
 static int linux_file_cached(int fd, int64_t offset, uint64_t length)
 {
-    enum { PAGE = 4096, BLOCK = 128 << 10 };
+    enum { PAGE = 4096 };
     uint64_t pages = ((uint64_t)offset + length - 1) / PAGE - (uint64_t)offset / PAGE + 1;
-    int ready = linux_pages_ready(fd, offset, length, length);
+    int ready = linux_pages_ready(fd, offset, length);
     int there;
 
     if (ready == 0 || (ready > 0 && pages <= 2))
         return ready;
     there = linux_pages_there(fd, offset, length, pages);
-    if (there >= 0)
-        return there;
-    return linux_pages_ready(fd, offset, length, BLOCK) > 0;
+    return there >= 0 ? there : ready > 0; /* where pages cannot be counted, the probes decide */
 }
 
 static int64_t linux_file_size(int fd)

@@ -79,7 +79,7 @@ struct sys {
     int (*shutdown)(int fd, enum sys_shut how);
     int (*unsent)(int fd);        /* bytes not acknowledged by the peer */
     int (*unread)(int fd);        /* bytes received, not read */
-    int (*cork)(int fd, bool on); /* off pushes; not TCP: 0 */
+    int (*cork)(int fd, bool on); /* TCP; off pushes; 1: it was on before, and is */
     int (*push)(int fd);          /* let a last small segment go; not TCP: 0 */
     int (*error)(int fd);         /* the pending error of the socket, positive; 0 when none */
     void (*reset)(int fd); /* cut the connection, whoever else holds a copy: a reset on TCP */
