@@ -348,8 +348,8 @@ static int linux_pages_there(int fd, int64_t offset, uint64_t length, uint64_t p
 }
 
 /* Ask for a byte in each block that the kernel reads ahead, and the last one, which fails rather
- * than wait for the disk: also for a page that is there but still being read.  1 all are ready, 0 one
- * is not; EOPNOTSUPP where the file system cannot be asked. */
+ * than wait for the disk: also for a page that is there but still being read.  1 all are ready, 0
+ * one is not; EOPNOTSUPP where the file system cannot be asked. */
 static int linux_pages_ready(int fd, int64_t offset, uint64_t length)
 {
     enum { STRIDE = 128 << 10 };

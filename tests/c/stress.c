@@ -96,8 +96,11 @@ static uint32_t luck(uint64_t *state, uint32_t below)
 
 /* ---- peers ---- */
 
+/* Closing alone would not do: the thread that is about to leave epoll_ctl holds the file, and its
+ * event would come again. */
 static void peer_end(int fd)
 {
+    epoll_ctl(stress.peers_fd, EPOLL_CTL_DEL, fd, NULL);
     atomic_store(&stuck[fd], false);
     atomic_fetch_sub(&stress.peers, 1);
     close(fd);
