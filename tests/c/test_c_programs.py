@@ -8,8 +8,10 @@ import pytest
 
 HERE = Path(__file__).parent
 PROGRAMS = ["cases", "disk", "misuse", "stress", "sweep"]
-VARIANTS = ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in ("asan", "tsan"))]
+VARIANTS = ["plain", "asan", "tsan"]
 SECONDS = 300
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
