@@ -15,6 +15,7 @@
 #include "engine/disk.h"
 #include "engine/mailbox.h"
 #include "engine/pipes.h"
+#include "engine/resident.h"
 #include "engine/stats.h"
 #include "sys/sys.h"
 #include "task/ending.h"
@@ -174,13 +175,14 @@ struct uwo_engine {
     pthread_mutex_t lock;
     struct slots slots; /* [lock] */
     void *slots_memory;
-    struct transfer *arena;  /* transfers_max of them; pages appear on first use */
-    uint32_t arena_top;      /* [lock] slots below may have pages */
-    uint32_t freed;          /* [lock] slots, since the arena was last looked over */
-    uint64_t sequence;       /* [lock] */
-    bool draining;           /* [lock] */
-    bool stopped;            /* [lock] no loop takes mail any more */
-    atomic_bool left_behind; /* a helper or transfer never came back */
+    struct transfer *arena;   /* transfers_max of them; pages appear on first use */
+    uint32_t arena_top;       /* [lock] slots below may have pages */
+    uint32_t freed;           /* [lock] slots, since the arena was last looked over */
+    uint64_t sequence;        /* [lock] */
+    struct resident resident; /* [lock] */
+    bool draining;            /* [lock] */
+    bool stopped;             /* [lock] no loop takes mail any more */
+    atomic_bool left_behind;  /* a helper or transfer never came back */
     atomic_bool stopping;
     _Atomic(uint32_t) wakes;   /* uwo_engine_wake calls for which no uwo_engine_wait has returned */
     _Atomic(uint32_t) waiters; /* in uwo_engine_wait */

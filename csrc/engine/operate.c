@@ -44,6 +44,35 @@ enum operated operated_failed(int64_t status, uint8_t source, struct op_result *
     return OPERATED_RESULT;
 }
 
+/* Is the next window of the file in memory? */
+static enum operated operate_look(struct uwo_engine *engine, struct transfer *transfer,
+                                  const struct op *op)
+{
+    const struct sys *sys = engine->sys;
+    struct resident_range range = { .offset = op->offset, .length = op->length };
+    int fd = operated_instruction(transfer)->fd;
+    bool named = sys->file_name(fd, &range.device, &range.inode) == 0;
+    uint64_t now_us = sys->now_us();
+    bool known = false;
+
+    transfer->sized = false;
+    if (named) {
+        pthread_mutex_lock(&engine->lock);
+        known = resident_known(&engine->resident, &range, now_us);
+        pthread_mutex_unlock(&engine->lock);
+    }
+    if (known)
+        return OPERATED_RESULT;
+    if (sys->file_cached(fd, op->offset, op->length) <= 0)
+        return OPERATED_ELSEWHERE;
+    if (named) {
+        pthread_mutex_lock(&engine->lock);
+        resident_learn(&engine->resident, &range, now_us);
+        pthread_mutex_unlock(&engine->lock);
+    }
+    return OPERATED_RESULT;
+}
+
 enum operated operate_simple(struct uwo_engine *engine, struct transfer *transfer,
                              const struct op *op, struct op_result *result)
 {
@@ -55,10 +84,7 @@ enum operated operate_simple(struct uwo_engine *engine, struct transfer *transfe
     case OP_SEND_FILE:
         return client_send_file(sys, transfer, op, result);
     case OP_PREFETCH:
-        transfer->sized = false;
-        if (sys->file_cached(operated_instruction(transfer)->fd, op->offset, op->length) > 0)
-            return OPERATED_RESULT;
-        return OPERATED_ELSEWHERE;
+        return operate_look(engine, transfer, op);
     case OP_SHUTDOWN:
         return client_shutdown(sys, transfer, result);
     case OP_SETTLE:

@@ -385,6 +385,17 @@ static int64_t linux_file_size(int fd)
     return fstat(fd, &stat) < 0 ? -errno : stat.st_size;
 }
 
+static int linux_file_name(int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat stat;
+
+    if (fstat(fd, &stat) < 0)
+        return -errno;
+    *device = stat.st_dev;
+    *inode = stat.st_ino;
+    return 0;
+}
+
 static int64_t linux_read_at(int fd, void *data, size_t length, int64_t offset)
 {
     return result(pread(fd, data, length, offset));
@@ -463,6 +474,7 @@ const struct sys sys_linux = {
     .pipe_open = linux_pipe_open,
     .file_cached = linux_file_cached,
     .file_size = linux_file_size,
+    .file_name = linux_file_name,
     .read_at = linux_read_at,
     .write_at = linux_write_at,
     .close_file = linux_close,

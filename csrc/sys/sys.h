@@ -92,6 +92,7 @@ struct sys {
     /* files: 1 all of it is in memory, 0 not, or unknown */
     int (*file_cached)(int fd, int64_t offset, uint64_t length);
     int64_t (*file_size)(int fd);
+    int (*file_name)(int fd, uint64_t *device, uint64_t *inode);
     int64_t (*read_at)(int fd, void *data, size_t length, int64_t offset);        /* disk */
     int64_t (*write_at)(int fd, const void *data, size_t length, int64_t offset); /* disk */
     void (*close_file)(int fd);                                                   /* disk */

@@ -9,59 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "build.h"
 #include "faulty.h"
 
-enum { SMALL = 3000, LARGE = 600000, HURRY = 10 };
-
-static struct uwo_engine *engine_with(struct uwo_engine_options options)
-{
-    struct uwo_engine *engine;
-
-    options.size = sizeof options;
-    options.threads = options.threads ? options.threads : 1;
-    options.disk_threads = 1;
-    if (uwo_engine_create(&options, &engine, NULL) < 0)
-        play_give_up("uwo_engine_create");
-    return engine;
-}
-
-static struct uwo_engine *engine_new(void)
-{
-    return engine_with((struct uwo_engine_options){ .transfers_max = 100 });
-}
-
-static void wait_done(struct play *play)
-{
-    uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
-
-    while (play->done_count == 0 && play_now_ms() < until_ms)
-        play_turn(play, 50);
-}
-
-static void reset_connection(int *fd)
-{
-    struct linger linger = { .l_onoff = 1 };
-
-    setsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    close(*fd);
-    *fd = -1;
-}
-
-/* The outcome of a play whose peer need not be judged; then all is closed. */
-static void claim_outcome(struct play *play, uint32_t outcome, int error, const char *what)
-{
-    wait_done(play);
-    CLAIM(play->done_count == 1 && play->done.outcome == outcome && play->done.error == error,
-          "%s: outcome %s, errno %d", what, uwo_outcome_name(play->done.outcome),
-          play->done.error);
-    if (play->done.client_fd >= 0 && play->done_count)
-        close(play->done.client_fd);
-    play_close(play);
-}
+enum { SMALL = 3000, LARGE = 600000 };
 
 /* ---- waking and waiting ---- */
 
@@ -79,7 +32,7 @@ static void nothing(int signal)
 
 static void claim_wake(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct uwo_event event = { .size = sizeof event };
     struct sigaction action = { .sa_handler = nothing };
     pthread_t waker;
@@ -117,7 +70,7 @@ static void *reap_always(void *argument)
 
 static void claim_wake_with_rival(void)
 {
-    struct rivals rivals = { .engine = engine_new() };
+    struct rivals rivals = { .engine = play_engine_small() };
     struct uwo_event event = { .size = sizeof event };
     pthread_t rival;
     pthread_t waker;
@@ -155,7 +108,7 @@ static void close_far(enum call call, int fd, void *context)
 
 static void claim_unread(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -166,7 +119,7 @@ static void claim_unread(void)
     faulty_before(close_far, (void *)(uintptr_t)CALL_shutdown);
     build_send(&build, SMALL);
     build_go(&build, &play, 0, UWO_CLOSE);
-    wait_done(&play);
+    play_wait(&play);
     faulty_before(NULL, NULL);
     CLAIM(play.done.outcome == UWO_CLIENT_GONE && play.done.bytes_acked == 0,
           "a UNIX client that closes with everything unread did not get it (outcome %s)",
@@ -178,7 +131,7 @@ static void claim_unread(void)
 static void claim_reset_while_source_silent(bool tcp_source, uint32_t pipes_max)
 {
     struct uwo_engine *engine =
-        engine_with((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct uwo_transfer wanted;
     struct play play;
@@ -194,16 +147,16 @@ static void claim_reset_while_source_silent(bool tcp_source, uint32_t pipes_max)
     build_submit(&build, &play, &wanted);
     while (play.got_size < SMALL)
         play_turn(&play, 50);
-    reset_connection(&play.far_fd);
+    play_reset(&play.far_fd);
     play.ended = true;
-    claim_outcome(&play, UWO_CLIENT_GONE, ECONNRESET, "client resets while the source is silent");
+    play_outcome(&play, UWO_CLIENT_GONE, ECONNRESET, "client resets while the source is silent");
     close(feed_fd);
     uwo_engine_destroy(engine);
 }
 
 static void claim_reset_while_growing(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -212,9 +165,9 @@ static void claim_reset_while_growing(void)
     build_go(&build, &play, UWO_GROWING, UWO_CLOSE);
     while (play.got_size < SMALL)
         play_turn(&play, 50);
-    reset_connection(&play.far_fd);
+    play_reset(&play.far_fd);
     play.ended = true;
-    claim_outcome(&play, UWO_CLIENT_GONE, ECONNRESET, "client resets while the producer is silent");
+    play_outcome(&play, UWO_CLIENT_GONE, ECONNRESET, "client resets while the producer is silent");
     uwo_engine_destroy(engine);
 }
 
@@ -229,7 +182,7 @@ static void catch_up(enum call call, int fd, void *context)
 /* Committed after the loop has read its clock for this turn: the loop's time is before its start. */
 static void claim_lag(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -254,7 +207,7 @@ static void claim_lag(void)
 
 static void claim_room_after_first_try(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct uwo_transfer wanted;
     struct uwo_program program = { .size = sizeof program, .instructions = build.list };
@@ -288,11 +241,142 @@ static void claim_room_after_first_try(void)
     uwo_engine_destroy(engine);
 }
 
+/* The loop is kept from taking over what is appended: the first file waits at the gate. */
+static void claim_inbox(void)
+{
+    enum { APPENDS = 1100 };
+    struct uwo_engine *engine = play_engine_small();
+    struct build build = { 0 };
+    struct uwo_instruction one = { .size = sizeof one, .kind = UWO_SEND, .fd = -1, .count = 1 };
+    struct uwo_program program = { .size = sizeof program, .instructions = &one, .count = 1 };
+    struct play play;
+    int status = UWO_OK;
+    int taken = 0;
+
+    play_open(&play, engine, false);
+    build_file(&build, &play, SMALL, false);
+    faulty_hold(CALL_read_at, play.source_fds[0]);
+    build_go(&build, &play, UWO_GROWING, UWO_CLOSE);
+    faulty_held(1);
+    while (taken < APPENDS && status == UWO_OK) {
+        one.data = play_bytes(SMALL + APPENDS) + SMALL + taken;
+        status = uwo_transfer_append(engine, play.id, &program, NULL);
+        taken += status == UWO_OK;
+    }
+    CLAIM(status == UWO_E_FULL && taken == 1024, "%d instructions wait, then it is full", taken);
+    play.wanted_size = (size_t)SMALL + (size_t)taken;
+    play.wanted = play_bytes(play.wanted_size);
+    faulty_let_go();
+    for (int i = 0; i < 100 && play.room_count == 0; i++)
+        play_turn(&play, 100);
+    CLAIM(play.room_count == 1, "there is room once they have been taken over");
+    one.kind = UWO_SPLICE;
+    one.fd = play.near_fd;
+    CLAIM(uwo_transfer_append(engine, play.id, &program, NULL) == UWO_E_INVALID,
+          "the client cannot be appended as its own source");
+    uwo_transfer_finish(engine, play.id);
+    play_run(&play, false);
+    CLAIM(!play.trouble[0], "and all of them arrive %s", play.trouble);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
+
+static void claim_not_growing(void)
+{
+    struct uwo_engine *engine = play_engine_small();
+    struct build build = { 0 };
+    struct uwo_program program = { .size = sizeof program };
+    struct play play;
+
+    play_open(&play, engine, false);
+    build_send(&build, LARGE);
+    build_go(&build, &play, 0, UWO_CLOSE);
+    CLAIM(uwo_transfer_append(engine, play.id, &program, NULL) == UWO_E_INVALID,
+          "nothing is appended to what does not grow");
+    CLAIM(uwo_transfer_finish(engine, play.id) == UWO_OK, "to finish it does no harm");
+    uwo_engine_commit(engine, &play.id, 1);
+    uwo_engine_abandon(engine, &play.id, 1);
+    play_run(&play, false);
+    CLAIM(!play.trouble[0], "nor to commit it again, or to abandon it %s", play.trouble);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
+
+/* ---- long programs, large turns ---- */
+
+static void claim_many_instructions(uint32_t flags)
+{
+    enum { MANY = 300 };
+    static struct uwo_instruction list[MANY];
+    struct uwo_engine *engine = play_engine_small();
+    struct uwo_program program = { .size = sizeof program, .instructions = list, .count = MANY };
+    struct uwo_transfer wanted = { .size = sizeof wanted, .flags = flags };
+    struct play play;
+
+    play_open(&play, engine, true);
+    for (int i = 0; i < MANY; i++)
+        list[i] = (struct uwo_instruction){ .size = sizeof list[i], .kind = UWO_SEND, .fd = -1,
+                                            .count = 10, .data = play_bytes(10 * MANY) + 10 * i };
+    play.wanted = play_bytes(10 * MANY);
+    play.wanted_size = 10 * MANY;
+    play_submit(&play, &program, &wanted);
+    play_run(&play, false);
+    CLAIM(!play.trouble[0], "%d instructions take several turns %s", MANY, play.trouble);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
+
+/* More than one turn may move fits the sockets. */
+static void claim_large_turn(uint32_t flags)
+{
+    enum { MUCH = 3500000 };
+    struct uwo_engine *engine = play_engine_small();
+    struct build build = { 0 };
+    struct play play;
+    int size = MUCH * 2;
+
+    play_open(&play, engine, false);
+    setsockopt(play.near_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+    build_send(&build, SMALL);
+    build_file(&build, &play, MUCH, false);
+    build_go(&build, &play, flags, UWO_CLOSE);
+    play_run(&play, false);
+    CLAIM(!play.trouble[0], "a large range moves in turns %s", play.trouble);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
+
+/* ---- the first try ---- */
+
+static void claim_first_try_raises_nothing(void)
+{
+    struct uwo_engine *engine = play_engine_small();
+    struct build build = { 0 };
+    struct uwo_program program = { .size = sizeof program, .instructions = build.list };
+    struct uwo_transfer wanted = { .size = sizeof wanted, .flags = UWO_TRY_FIRST };
+    struct uwo_event event = { .size = sizeof event };
+    struct play play;
+
+    signal(SIGPIPE, SIG_DFL);
+    play_open(&play, engine, false);
+    build_file(&build, &play, SMALL, false);
+    program.count = build.count;
+    close(play.far_fd);
+    play.far_fd = -1;
+    play.taken = uwo_engine_submit(engine, play.near_fd, &program, &wanted, NULL, NULL) == UWO_OK;
+    CLAIM(play.taken && uwo_engine_wait(engine, &event, 1, PLAY_PATIENCE_MS) == 1 &&
+              event.outcome == UWO_CLIENT_GONE,
+          "a first try to one who has gone raises no SIGPIPE");
+    signal(SIGPIPE, SIG_IGN);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
+
 /* ---- splice sources ---- */
 
 static void claim_blocking_source(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
     struct play other;
@@ -330,7 +414,7 @@ static void claim_blocking_source(void)
 static void claim_source_resets(uint32_t pipes_max)
 {
     struct uwo_engine *engine =
-        engine_with((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct play play;
     int feed_fd;
@@ -340,15 +424,15 @@ static void claim_source_resets(uint32_t pipes_max)
     feed_fd = play.feed_fd;
     play.feed_fd = -1;
     build_go(&build, &play, 0, UWO_CLOSE);
-    reset_connection(&feed_fd);
-    claim_outcome(&play, UWO_SOURCE_FAILED, ECONNRESET, "a splice source that resets");
+    play_reset(&feed_fd);
+    play_outcome(&play, UWO_SOURCE_FAILED, ECONNRESET, "a splice source that resets");
     uwo_engine_destroy(engine);
 }
 
 static void claim_source_short(enum source source, uint32_t pipes_max)
 {
     struct uwo_engine *engine =
-        engine_with((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct play play;
 
@@ -356,13 +440,13 @@ static void claim_source_short(enum source source, uint32_t pipes_max)
     build_splice(&build, &play, source, SMALL, false);
     build.list[0].count = SMALL + 1;
     build_go(&build, &play, 0, UWO_GIVE_BACK);
-    claim_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a splice source that ends early");
+    play_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a splice source that ends early");
     uwo_engine_destroy(engine);
 }
 
 static void claim_small_pipes(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -378,11 +462,48 @@ static void claim_small_pipes(void)
     uwo_engine_destroy(engine);
 }
 
+/* More pipes come back at once than are kept. */
+static void claim_many_pipes(void)
+{
+    enum { MANY = 24 };
+    static struct play plays[MANY];
+    struct uwo_engine *engine = play_engine_small();
+    int good = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        struct build build = { 0 };
+
+        play_open(&plays[i], engine, true);
+        build_splice(&build, &plays[i], UNIX_SOURCE, LARGE, true);
+        build_go(&build, &plays[i], 0, UWO_GIVE_BACK);
+    }
+    for (int round = 0; round < 30; round++) { /* fill every pipe: nobody reads yet */
+        for (int i = 0; i < MANY; i++) {
+            plays[i].ended = true;
+            play_turn_only(&plays[i], 0);
+        }
+    }
+    for (int i = 0; i < MANY; i++)
+        uwo_transfer_cancel(engine, plays[i].id);
+    for (int i = 0; i < MANY; i++) {
+        struct uwo_event event = { .size = sizeof event };
+
+        if (uwo_engine_wait(engine, &event, 1, PLAY_PATIENCE_MS) == 1) {
+            good += event.outcome == UWO_CANCELLED;
+            close(event.client_fd);
+        }
+    }
+    CLAIM(good == MANY, "%d of %d relays end with bytes in their pipes", good, MANY);
+    for (int i = 0; i < MANY; i++)
+        play_close(&plays[i]);
+    uwo_engine_destroy(engine);
+}
+
 /* ---- files ---- */
 
 static void claim_file_shrinks(bool cold)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -393,14 +514,14 @@ static void claim_file_shrinks(bool cold)
     play_turn(&play, 50);
     if (ftruncate(play.kept_fds[0], LARGE / 2) < 0)
         play_give_up("ftruncate");
-    claim_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a file that shrinks on its way");
+    play_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a file that shrinks on its way");
     faulty_cold(false);
     uwo_engine_destroy(engine);
 }
 
 static void claim_file_too_short(void)
 {
-    struct uwo_engine *engine = engine_new();
+    struct uwo_engine *engine = play_engine_small();
     struct build build = { 0 };
     struct play play;
 
@@ -408,270 +529,7 @@ static void claim_file_too_short(void)
     build_file(&build, &play, SMALL, true);
     build.list[0].offset = SMALL * 10;
     build_go(&build, &play, 0, UWO_CLOSE);
-    claim_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a range beyond the end of its file");
-    uwo_engine_destroy(engine);
-}
-
-/* ---- uploads ---- */
-
-static void claim_upload_short(void)
-{
-    struct uwo_engine *engine = engine_new();
-    struct build build = { 0 };
-    struct play play;
-
-    play_open(&play, engine, true);
-    build_receive(&build, &play, SMALL, 0);
-    build.list[0].count = SMALL + 1;
-    build_go(&build, &play, 0, UWO_CLOSE);
-    while (play.uploaded < play.upload_size)
-        play_turn(&play, 50);
-    shutdown(play.far_fd, SHUT_WR);
-    claim_outcome(&play, UWO_UPLOAD_SHORT, ENODATA, "a client that ends its upload early");
-    uwo_engine_destroy(engine);
-}
-
-/* Two uploads share the only buffer. */
-static void claim_one_buffer(void)
-{
-    struct uwo_engine *engine =
-        engine_with((struct uwo_engine_options){ .transfers_max = 10, .buffers_max = 1 });
-    struct play plays[2];
-    bool held = false;
-
-    for (int i = 0; i < 2; i++) {
-        struct build build = { 0 };
-        struct uwo_transfer wanted;
-
-        play_open(&plays[i], engine, false);
-        build_receive(&build, &plays[i], LARGE, 0);
-        wanted = build_wanted(&plays[i]);
-        wanted.after = UWO_GIVE_BACK;
-        if (i == 0)
-            faulty_hold(CALL_write_at, plays[i].source_fds[0]);
-        build_submit(&build, &plays[i], &wanted);
-        if (i == 0)
-            play_turn(&plays[i], 100);
-        if (i == 0)
-            held = faulty_held(1);
-    }
-    for (int i = 0; i < 5; i++)
-        play_turn(&plays[1], 10);
-    CLAIM(held && plays[1].done_count == 0, "the second upload waits for the only buffer");
-    faulty_let_go();
-    for (int i = 0; i < 1000 && (!plays[0].done_count || !plays[1].done_count); i++) {
-        play_reap_any(&plays[0], &plays[1]);
-        play_turn_only(&plays[0], 5);
-        play_turn_only(&plays[1], 5);
-    }
-    for (int i = 0; i < 2; i++) {
-        CLAIM(plays[i].done_count == 1 && plays[i].done.outcome == UWO_FINISHED,
-              "upload %d of 2 finishes", i + 1);
-        if (plays[i].done_count)
-            close(plays[i].done.client_fd);
-        play_close(&plays[i]);
-    }
-    uwo_engine_destroy(engine);
-}
-
-/* ---- limits ---- */
-
-/* A peer that does not read at all. */
-static void claim_limit(bool tcp, struct uwo_transfer limits, uint32_t outcome, const char *what)
-{
-    struct uwo_engine *engine = engine_new();
-    struct build build = { 0 };
-    struct play play;
-
-    play_open(&play, engine, tcp);
-    build_file(&build, &play, LARGE, false);
-    limits.size = sizeof limits;
-    build_submit(&build, &play, &limits);
-    play.ended = true; /* it is not read */
-    claim_outcome(&play, outcome, 0, what);
-    uwo_engine_destroy(engine);
-}
-
-static void claim_limits(void)
-{
-    faulty_hurry(HURRY);
-    for (int tcp = 0; tcp < 2; tcp++) {
-        claim_limit(tcp, (struct uwo_transfer){ .deadline_ms = 300 }, UWO_DEADLINE,
-                    "a peer that does not read, deadline");
-        claim_limit(tcp, (struct uwo_transfer){ .no_progress_ms = 300 }, UWO_NO_PROGRESS,
-                    "a peer that does not read, no-progress time-out");
-        claim_limit(tcp, (struct uwo_transfer){ .rate_min = 1000000, .rate_min_grace_ms = 300 },
-                    UWO_TOO_SLOW, "a peer that does not read, minimum rate");
-        claim_limit(tcp,
-                    (struct uwo_transfer){ .after = UWO_GIVE_BACK, .no_progress_ms = 300 },
-                    UWO_NO_PROGRESS, "a peer that does not read, to be given back");
-    }
-    faulty_hurry(1);
-}
-
-/* What fits the socket is queued at once; the peer never takes it: not finished. */
-static void claim_settle_limit(bool tcp)
-{
-    struct uwo_engine *engine;
-    struct build build = { 0 };
-    struct uwo_transfer wanted;
-    struct play play;
-
-    faulty_hurry(HURRY);
-    engine = engine_new();
-    play_open(&play, engine, tcp);
-    build_send(&build, 40000);
-    wanted = build_wanted(&play);
-    wanted.no_progress_ms = 500;
-    build_submit(&build, &play, &wanted);
-    play.ended = true;
-    if (tcp) { /* what the peer's system has taken is acknowledged, read or not */
-        wait_done(&play);
-        CLAIM(play.done_count == 1, "a peer that never reads: one DONE over TCP");
-        play_close(&play);
-    } else {
-        claim_outcome(&play, UWO_NO_PROGRESS, 0, "a peer that never reads what was queued");
-    }
-    uwo_engine_destroy(engine);
-    faulty_hurry(1);
-}
-
-/* ---- lingering ---- */
-
-/* The client goes on sending: the drain has an end. */
-static void claim_linger_ends(bool flood)
-{
-    struct uwo_engine *engine;
-    struct build build = { 0 };
-    struct play play;
-    uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
-
-    faulty_hurry(HURRY);
-    engine = engine_with((struct uwo_engine_options){ .transfers_max = 10, .linger_ms = 500 });
-    play_open(&play, engine, true);
-    play.upload = play_bytes(LARGE);
-    play.upload_size = flood ? LARGE : 100;
-    play_turn(&play, 0);
-    build_send(&build, SMALL);
-    build_go(&build, &play, 0, UWO_CLOSE);
-    while (play.done_count == 0 && play_now_ms() < until_ms) {
-        play_turn(&play, 20);
-        if (flood && play.uploaded == play.upload_size)
-            play.uploaded = 0; /* for ever */
-    }
-    CLAIM(play.done.outcome == UWO_FINISHED && play.got_size == SMALL,
-          "lingering ends though the client %s", flood ? "goes on sending" : "never ends");
-    play_close(&play);
-    uwo_engine_destroy(engine);
-    faulty_hurry(1);
-}
-
-/* ---- life ---- */
-
-/* A big burst of reservations gives its memory back. */
-static void claim_burst(void)
-{
-    enum { BURST = 9000 };
-    struct uwo_engine *engine = engine_with((struct uwo_engine_options){ .threads = 3 });
-    struct build build = { 0 };
-    struct uwo_program program = { .size = sizeof program, .instructions = build.list };
-    uint64_t *ids = calloc(BURST, sizeof *ids);
-    struct play play;
-    int taken = 0;
-
-    faulty_arm(NULL);
-    play_open(&play, engine, false);
-    build_send(&build, 10);
-    program.count = 1;
-    for (int i = 0; i < BURST; i++)
-        taken += uwo_engine_reserve(engine, play.near_fd, &program, NULL, &ids[i], NULL) == 0;
-    CLAIM(taken == BURST && uwo_engine_count(engine) == BURST, "%d reservations", taken);
-    uwo_engine_abandon(engine, ids, BURST);
-    CLAIM(uwo_engine_count(engine) == 0, "all abandoned");
-    for (int i = 0; i < 1000; i++) { /* it looks now and then */
-        uwo_engine_reserve(engine, play.near_fd, &program, NULL, &ids[0], NULL);
-        uwo_engine_abandon(engine, ids, 1);
-    }
-    faulty_disarm();
-    CLAIM(faulty_calls(CALL_arena_trim) > 0, "the pages go back to the system");
-    uwo_engine_abandon(engine, ids, BURST);
-    uwo_engine_commit(engine, ids, BURST);
-    CLAIM(uwo_engine_count(engine) == 0, "ids that are gone are passed over");
-    free(ids);
-    play_close(&play);
-    uwo_engine_destroy(engine);
-}
-
-static void claim_drain(void)
-{
-    struct uwo_engine *engine = engine_new();
-    struct build build = { 0 };
-    struct build more = { 0 };
-    struct play play;
-    struct play late;
-
-    play_open(&play, engine, false);
-    build_send(&build, LARGE);
-    build_go(&build, &play, 0, UWO_CLOSE);
-    CLAIM(uwo_engine_drain(engine) == UWO_OK, "drain");
-    play_open(&late, engine, false);
-    build_send(&more, SMALL);
-    build_go(&more, &late, 0, UWO_CLOSE);
-    CLAIM(late.status == UWO_E_CLOSED, "a draining engine takes no more");
-    play_run(&play, false);
-    CLAIM(!play.trouble[0], "and finishes what it has %s", play.trouble);
-    play_close(&late);
-    play_close(&play);
-    uwo_engine_destroy(engine);
-}
-
-static void in_child(struct play *play, const struct uwo_program *program)
-{
-    struct uwo_engine *engine = play->engine;
-    struct uwo_event event = { .size = sizeof event };
-    struct uwo_progress progress = { .size = sizeof progress };
-    uint64_t id = play->id;
-    bool refused = uwo_engine_submit(engine, play->near_fd, program, NULL, &id, NULL) ==
-                       UWO_E_FORKED &&
-                   uwo_engine_drain(engine) == UWO_E_FORKED &&
-                   uwo_engine_stop(engine) == UWO_E_FORKED &&
-                   uwo_engine_reap(engine, &event, 1) == UWO_E_FORKED &&
-                   uwo_engine_wait(engine, &event, 1, 0) == UWO_E_FORKED &&
-                   uwo_transfer_append(engine, id, program, NULL) == UWO_E_FORKED &&
-                   uwo_transfer_finish(engine, id) == UWO_E_FORKED &&
-                   uwo_transfer_progress(engine, id, &progress) == UWO_E_FORKED &&
-                   uwo_engine_count(engine) == 0;
-
-    uwo_engine_commit(engine, &id, 1);
-    uwo_engine_abandon(engine, &id, 1);
-    uwo_transfer_cancel(engine, id);
-    uwo_engine_wake(engine);
-    uwo_engine_destroy(engine);
-    _exit(refused ? 0 : 1);
-}
-
-static void claim_fork(void)
-{
-    struct uwo_engine *engine = engine_new();
-    struct build build = { 0 };
-    struct uwo_program program = { .size = sizeof program, .instructions = build.list };
-    struct play play;
-    int status = -1;
-    pid_t child;
-
-    play_open(&play, engine, true);
-    build_send(&build, LARGE);
-    program.count = 1;
-    build_go(&build, &play, 0, UWO_CLOSE);
-    play_turn(&play, 50);
-    child = fork();
-    if (child == 0)
-        in_child(&play, &program);
-    waitpid(child, &status, 0);
-    CLAIM(status == 0, "in a forked child every call is refused");
-    play_run(&play, false);
-    CLAIM(!play.trouble[0], "and the parent's transfer does not feel it %s", play.trouble);
-    play_close(&play);
+    play_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a range beyond the end of its file");
     uwo_engine_destroy(engine);
 }
 
@@ -691,6 +549,13 @@ int main(void)
     claim_reset_while_growing();
     claim_lag();
     claim_room_after_first_try();
+    claim_inbox();
+    claim_not_growing();
+    claim_many_instructions(0);
+    claim_many_instructions(UWO_TRY_FIRST);
+    claim_large_turn(0);
+    claim_large_turn(UWO_TRY_FIRST);
+    claim_first_try_raises_nothing();
     claim_blocking_source();
     claim_source_resets(0);
     claim_source_resets(UWO_NONE);
@@ -698,19 +563,10 @@ int main(void)
     claim_source_short(TCP_SOURCE, 0);
     claim_source_short(UNIX_SOURCE, UWO_NONE);
     claim_small_pipes();
+    claim_many_pipes();
     claim_file_shrinks(false);
     claim_file_shrinks(true);
     claim_file_too_short();
-    claim_upload_short();
-    claim_one_buffer();
-    claim_limits();
-    claim_settle_limit(false);
-    claim_settle_limit(true);
-    claim_linger_ends(false);
-    claim_linger_ends(true);
-    claim_burst();
-    claim_drain();
-    claim_fork();
     CLAIM(play_count_fds() == fds, "no descriptor is left");
     CLAIM(faulty_trouble().memory == 0 && faulty_trouble().mappings == 0, "no memory is left");
     CLAIM(faulty_trouble().bad_closes == 0, "nothing was closed twice");

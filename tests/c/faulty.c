@@ -94,7 +94,8 @@ static const int *const errors_of[CALL_COUNT] = {
     [CALL_cork] = no_option,            [CALL_push] = no_option,
     [CALL_send_file] = no_file,         [CALL_splice] = no_splice,
     [CALL_pipe_open] = no_pipe,         [CALL_file_cached] = not_cached,
-    [CALL_file_size] = no_size,         [CALL_read_at] = no_read,
+    [CALL_file_size] = no_size,         [CALL_file_name] = no_size,
+    [CALL_read_at] = no_read,
     [CALL_write_at] = no_write,         [CALL_memory_file] = no_descriptor,
     [CALL_open_file] = no_open,         [CALL_resize] = no_resize,
     [CALL_map] = no_memory,
@@ -263,6 +264,7 @@ FAILING(int, error, (int fd), fd, (fd))
 FAILING(int, pipe_open, (int fds[2], int size), -1,
         (fds, atomic_load(&faulty.small_pipes) ? PAGE : size))
 FAILING(int64_t, file_size, (int fd), fd, (fd))
+FAILING(int, file_name, (int fd, uint64_t *device, uint64_t *inode), fd, (fd, device, inode))
 FAILING(int, memory_file, (const char *name), -1, (name))
 FAILING(int, open_file, (const char *path), -1, (path))
 FAILING(int, resize, (int fd, int64_t size), fd, (fd, size))

@@ -51,6 +51,7 @@
     CALL(pipe_open)                                                                                \
     CALL(file_cached)                                                                              \
     CALL(file_size)                                                                                \
+    CALL(file_name)                                                                                \
     CALL(read_at)                                                                                  \
     CALL(write_at)                                                                                 \
     CALL(close_file)                                                                               \

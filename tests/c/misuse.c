@@ -252,6 +252,15 @@ static void claim_owners(void)
     CLAIM(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error) == UWO_OK,
           "what is kept may be used by many");
     uwo_engine_abandon(engine, ids, 2);
+    list[1] = with(UWO_SPLICE, client[1], 0, 10);
+    list[1].flags = UWO_KEEP_FD;
+    CLAIM(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error) == UWO_OK,
+          "also a splice source");
+    uwo_engine_abandon(engine, ids, 2);
+    fds[1] = client[1];
+    refused(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error), &error,
+            play_count_fds(), "the client itself");
+    program.count = 1;
     fds[1] = -1;
     refused(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error), &error,
             play_count_fds(), "client_fd is -1");

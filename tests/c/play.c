@@ -500,3 +500,47 @@ void play_close(struct play *play)
     close_if(&play->feed_fd);
     close_if(&play->file_fd);
 }
+
+struct uwo_engine *play_engine(struct uwo_engine_options options)
+{
+    struct uwo_engine *engine;
+
+    options.size = sizeof options;
+    options.threads = options.threads ? options.threads : 1;
+    options.disk_threads = 1;
+    if (uwo_engine_create(&options, &engine, NULL) < 0)
+        play_give_up("uwo_engine_create");
+    return engine;
+}
+
+struct uwo_engine *play_engine_small(void)
+{
+    return play_engine((struct uwo_engine_options){ .transfers_max = 100 });
+}
+
+void play_wait(struct play *play)
+{
+    uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
+
+    while (play->done_count == 0 && play_now_ms() < until_ms)
+        play_turn(play, 50);
+}
+
+void play_reset(int *fd)
+{
+    struct linger linger = { .l_onoff = 1 };
+
+    setsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close_if(fd);
+}
+
+void play_outcome(struct play *play, uint32_t outcome, int error, const char *what)
+{
+    play_wait(play);
+    CLAIM(play->done_count == 1 && play->done.outcome == outcome && play->done.error == error,
+          "%s: outcome %s, errno %d", what, uwo_outcome_name(play->done.outcome),
+          play->done.error);
+    if (play->done_count && play->done.client_fd >= 0)
+        close(play->done.client_fd);
+    play_close(play);
+}

@@ -86,7 +86,20 @@ void play_run(struct play *play, bool any_end);
 /* Close what is ours. */
 void play_close(struct play *play);
 
+/* Move until the DONE event. */
+void play_wait(struct play *play);
+
+/* Claim that it ends like this, whatever the peer saw; closes everything. */
+void play_outcome(struct play *play, uint32_t outcome, int error, const char *what);
+
 /* ---- odds and ends ---- */
+
+/* An engine with these options, but one thread (unless told) and one helper. */
+struct uwo_engine *play_engine(struct uwo_engine_options options);
+struct uwo_engine *play_engine_small(void);
+
+/* Close a TCP socket with a reset. */
+void play_reset(int *fd);
 
 /* `size` bytes that differ everywhere; the same on every call. */
 const uint8_t *play_bytes(size_t size);

@@ -282,6 +282,22 @@ static void stage_growing(struct play *play)
         uwo_transfer_cancel(play->engine, play->id);
 }
 
+/* Nothing to begin with: it waits for its producer at once. */
+static void stage_growing_empty(struct play *play)
+{
+    struct build build = { 0 };
+
+    build_go(&build, play, UWO_GROWING, UWO_CLOSE);
+    if (!play->taken)
+        return;
+    play->wanted = play_bytes(LARGE);
+    build_send(&build, SMALL);
+    if (grow(play, &build))
+        uwo_transfer_finish(play->engine, play->id);
+    else
+        uwo_transfer_cancel(play->engine, play->id);
+}
+
 /* Everything is appended before the loop has a chance, and then cut off. */
 static void stage_growing_cancel(struct play *play)
 {
@@ -534,6 +550,7 @@ const struct scene scenes[] = {
     { .name = "upload-leftover", .stage = stage_upload_leftover },
     { .name = "upload-in-leftover", .stage = stage_upload_in_leftover },
     { .name = "growing", .stage = stage_growing },
+    { .name = "growing-empty", .stage = stage_growing_empty },
     { .name = "growing-cancel", .stage = stage_growing_cancel, .any_end = true },
     { .name = "engine", .run = run_engine },
     { .name = "stats-file", .run = run_stats_file },

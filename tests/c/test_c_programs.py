@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-PROGRAMS = ["cases", "disk", "misuse", "stress", "sweep"]
+PROGRAMS = ["cases", "disk", "ends", "misuse", "stress", "sweep", "table"]
 VARIANTS = ["plain", "asan", "tsan"]
 SECONDS = 300
 
