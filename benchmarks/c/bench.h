@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    BENCH_HEAD_MAX = 1024,      /* request and response heads are shorter */
+    BENCH_HEAD_MAX = 1024,       /* request and response heads are shorter */
     BENCH_ACCEPTS_PER_TURN = 64, /* so that a wave of clients does not starve the others */
     BENCH_EVENTS_PER_TURN = 256,
     BENCH_BACKLOG = 4096,

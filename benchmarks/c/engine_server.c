@@ -53,9 +53,9 @@ static void server_answer(int client_fd, const char *name)
         { .size = sizeof(instructions[0]), .kind = UWO_SEND, .data = head },
         { .size = sizeof(instructions[0]), .kind = UWO_SEND_FILE, .fd = file_fd, .count = size },
     };
-    struct uwo_program program = {
-        .size = sizeof(program), .instructions = instructions, .count = 2
-    };
+    struct uwo_program program = { .size = sizeof(program),
+                                   .instructions = instructions,
+                                   .count = 2 };
     struct uwo_transfer wanted = {
         .size = sizeof(wanted),
         .after = UWO_CLOSE,

@@ -275,12 +275,12 @@ static void engine_post(struct line *line, struct item *item)
     const struct uwo_instruction byte = {
         .size = sizeof(byte), .kind = UWO_SEND, .data = "x", .count = 1
     };
-    const struct uwo_program program = {
-        .size = sizeof(program), .instructions = &byte, .count = 1
-    };
-    const struct uwo_transfer wanted = {
-        .size = sizeof(wanted), .after = UWO_GIVE_BACK, .tag = (uint64_t)(item - items)
-    };
+    const struct uwo_program program = { .size = sizeof(program),
+                                         .instructions = &byte,
+                                         .count = 1 };
+    const struct uwo_transfer wanted = { .size = sizeof(wanted),
+                                         .after = UWO_GIVE_BACK,
+                                         .tag = (uint64_t)(item - items) };
     uint64_t id;
 
     if (uwo_engine_submit(line->engine, item->client_fd, &program, &wanted, &id, NULL) != UWO_OK)

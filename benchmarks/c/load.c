@@ -29,7 +29,7 @@
 
 enum {
     DRAIN_SIZE = 1 << 20,
-    SLOW_TICK_MS = 5,     /* readers are spread over ticks, ... */
+    SLOW_TICK_MS = 5,       /* readers are spread over ticks, ... */
     SLOW_PERIOD_TICKS = 20, /* ... each reads once per 100 ms */
     STALL_SECONDS = 30,
 };
@@ -229,8 +229,7 @@ static bool slow_turn(struct reader *reader, uint64_t now_ns)
     return reader_read(reader, DRAIN_SIZE); /* nothing may come any more but the end */
 }
 
-static int64_t slow_open(struct reader *readers, int64_t opened, uint64_t started_ns,
-                         int64_t *live)
+static int64_t slow_open(struct reader *readers, int64_t opened, uint64_t started_ns, int64_t *live)
 {
     uint64_t elapsed_us = (bench_now_ns() - started_ns) / 1000;
     int64_t due = (int64_t)(elapsed_us * (uint64_t)ramp / 1000000);

@@ -48,12 +48,12 @@ static int64_t seed = 1;
 static int64_t parked_max = 10000;
 
 static struct uwo_engine *engine;
-static int *parked_fds;       /* while they are not submitted */
-static uint64_t *parked_ids;  /* while they are */
-static int64_t parked_files;  /* so many send a file, the others bytes: see descriptors */
+static int *parked_fds;      /* while they are not submitted */
+static uint64_t *parked_ids; /* while they are */
+static int64_t parked_files; /* so many send a file, the others bytes: see descriptors */
 static int active_fds[ACTIVE_COUNT];
-static int file_fd;           /* of PARKED_FILE_SIZE */
-static char *bytes;           /* as many */
+static int file_fd; /* of PARKED_FILE_SIZE */
+static char *bytes; /* as many */
 
 /* ---- The clients' process ------------------------------------------------ */
 
@@ -120,9 +120,9 @@ static pid_t clients_start(void)
 static uint64_t transfer_submit(int client_fd, const struct uwo_instruction *instruction,
                                 uint64_t tag)
 {
-    struct uwo_program program = {
-        .size = sizeof(program), .instructions = instruction, .count = 1
-    };
+    struct uwo_program program = { .size = sizeof(program),
+                                   .instructions = instruction,
+                                   .count = 1 };
     struct uwo_transfer wanted = { .size = sizeof(wanted), .after = UWO_GIVE_BACK, .tag = tag };
     struct uwo_error error = { .size = sizeof(error) };
     uint64_t id;
@@ -136,24 +136,27 @@ static uint64_t transfer_submit(int client_fd, const struct uwo_instruction *ins
 
 static void active_submit(int64_t index)
 {
-    struct uwo_instruction instruction = {
-        .size = sizeof(instruction), .kind = UWO_SEND_FILE, .flags = UWO_KEEP_FD,
-        .fd = file_fd, .count = ACTIVE_FILE_SIZE
-    };
+    struct uwo_instruction instruction = { .size = sizeof(instruction),
+                                           .kind = UWO_SEND_FILE,
+                                           .flags = UWO_KEEP_FD,
+                                           .fd = file_fd,
+                                           .count = ACTIVE_FILE_SIZE };
 
     transfer_submit(active_fds[index], &instruction, (uint64_t)(parked_max + index));
 }
 
 static void parked_submit(int64_t index)
 {
-    struct uwo_instruction file = {
-        .size = sizeof(file), .kind = UWO_SEND_FILE, .flags = UWO_KEEP_FD,
-        .fd = file_fd, .count = PARKED_FILE_SIZE
-    };
-    struct uwo_instruction memory = {
-        .size = sizeof(memory), .kind = UWO_SEND, .flags = UWO_BORROW,
-        .data = bytes, .count = PARKED_FILE_SIZE
-    };
+    struct uwo_instruction file = { .size = sizeof(file),
+                                    .kind = UWO_SEND_FILE,
+                                    .flags = UWO_KEEP_FD,
+                                    .fd = file_fd,
+                                    .count = PARKED_FILE_SIZE };
+    struct uwo_instruction memory = { .size = sizeof(memory),
+                                      .kind = UWO_SEND,
+                                      .flags = UWO_BORROW,
+                                      .data = bytes,
+                                      .count = PARKED_FILE_SIZE };
 
     parked_ids[index] = transfer_submit(parked_fds[index], index < parked_files ? &file : &memory,
                                         (uint64_t)index);

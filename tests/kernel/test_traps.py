@@ -149,7 +149,7 @@ def test_the_acknowledgement_of_a_fin_makes_an_edge():
 
 def test_our_fin_counts_as_an_unsent_byte():
     """transfer_unsent takes it off again."""
-    with tcp_pair() as (near, far):
+    with tcp_pair() as (near, _far):
         fill(near)
         before = unsent(near)
 
