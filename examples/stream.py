@@ -26,7 +26,11 @@ class Table(BaseHTTPRequestHandler):
     timeout = 10  # seconds for the head
 
     def do_GET(self) -> None:
-        count = int(self.path.strip("/") or 10)
+        name = self.path.strip("/") or "10"
+        if not name.isdecimal():
+            self.send_error(404)
+            return
+        count = int(name)
         transfer = engine.submit(self.connection, Send(HEAD), growing=True, high_water=1 << 18)
         with suppress(TransferGone):  # the client has left
             for block in rows(count):

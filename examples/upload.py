@@ -19,8 +19,12 @@ class Upload(BaseHTTPRequestHandler):
     timeout = 10  # seconds for the head
 
     def do_PUT(self) -> None:
-        size = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.peek() if size else b""  # the part that came with the head
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            self.send_error(411)
+            return
+        size = int(length)
+        body = self.rfile.peek() if size else b""  # what came with the head, or comes first
         with NamedTemporaryFile(dir=".", prefix="upload-", delete=False) as file:
             after = {"after": "give back", "callback": lambda done: self.answer(file.name, done)}
             engine.submit(self.connection, ReceiveFile(file, size), leftover=body, **after)

@@ -29,7 +29,23 @@ _PROGRAMS = ffi.typeof("struct uwo_program *[]")
 # Where another library has put a class of its own into its place, they do not apply.
 _fileno = sockets.SocketType.fileno
 _detach = sockets.SocketType.detach
+_type_of = sockets.SocketType.type.__get__
 _PLAIN = {sockets.socket} if issubclass(sockets.socket, sockets.SocketType) else set()
+
+
+def as_list(socks: object) -> list[Any]:
+    """The sockets or pairs of a batch."""
+    try:
+        return list(socks)  # type: ignore[call-overload,no-any-return]
+    except TypeError:
+        raise InvalidArgument(
+            f"socks: {type(socks).__name__}; allowed: sockets and one program, or pairs of both"
+        ) from None
+
+
+def all_streams(socks: Sequence[Any]) -> bool:
+    """Plain sockets that Python itself knows as streams; the core then need not ask each."""
+    return set(map(type, socks)) == _PLAIN and set(map(_type_of, socks)) == {sockets.SOCK_STREAM}
 
 
 def submit_batch(
@@ -38,7 +54,7 @@ def submit_batch(
     program: AnyProgram | None,
     wanted: CData,
     after: str,
-    claims: tuple[Callable[[Completion], object], ...],
+    callback: Callable[[Completion], object] | None,
 ) -> list[Transfer]:
     """See Engine.submit_many.  `program` None: socks are pairs of socket and program."""
     if not socks:
@@ -64,9 +80,9 @@ def submit_batch(
         borrowed = repeat(compiled[0].borrowed) if same else (each.borrowed for each in compiled)
         numbers = ffi.unpack(ids, len(fds))
         transfers = list(map(Transfer, repeat(hub), numbers, given_back, borrowed))
-        if claims:
+        if callback is not None:
             for transfer in transfers:
-                transfer._claims = claims
+                transfer._claims = (callback,)
         hub.live.update(zip(numbers, transfers, strict=True))
         detached = list(map(_detach, socks)) if plain else list(map(_detach_any, socks))
         lost = _commit(hub, ids, fds.tolist(), detached)

@@ -80,6 +80,11 @@ def compile_program(program: AnyProgram, *, copy: bool = False) -> Compiled:
         found = source = program
     elif isinstance(program, INSTRUCTIONS):
         found = (program,)
+    elif isinstance(program, bytes | bytearray | memoryview | str) or hasattr(program, "fileno"):
+        raise InvalidArgument(
+            f"program: {type(program).__name__} is no instruction; "
+            "allowed: Send(data), SendFile(file), or a sequence of instructions"
+        )
     else:
         try:
             found = iter(program)

@@ -36,6 +36,7 @@ class _Lib:
     UWO_GIVE_BACK: int
     UWO_GROWING: int
     UWO_NO_SETTLE: int
+    UWO_STREAM: int
     UWO_TRY_FIRST: int
     UWO_OUTCOME_COUNT: int
     UWO_EVENT_DONE: int

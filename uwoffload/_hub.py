@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ._bridge import check, ffi, lib
 from ._calls import Call, Calls
 from .completion import Completion, Outcome, completion_of
-from .errors import EngineClosed, EngineForked, EngineFull
+from .errors import EngineClosed, EngineForked, EngineFull, InvalidArgument
 
 if TYPE_CHECKING:
     from ._core import CData
@@ -255,6 +255,12 @@ class Hub(Calls):
     def in_dispatcher(self) -> bool:
         """The caller is a callback that the dispatcher runs."""
         return self.dispatcher is threading.current_thread()
+
+    def dispatch(self, callback: object) -> None:
+        """Start it for a callback.  Raises InvalidArgument."""
+        if not callable(callback):
+            raise InvalidArgument(f"callback: {callback!r:.80}; allowed: a callable, or None")
+        self.start_dispatcher()
 
     def start_dispatcher(self) -> None:
         """Start it, once; threads that reap by themselves leave it to the dispatcher."""

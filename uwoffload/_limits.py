@@ -29,6 +29,7 @@ WantedKey = tuple[
     int,
     bool,
     bool,
+    bool,
 ]
 
 
@@ -63,7 +64,7 @@ def _rate(name: str, value: object) -> int:
 def new_wanted(key: WantedKey, leftover: bytes = b"") -> CData:
     """A `struct uwo_transfer`; the bytes of `leftover` must outlive its use."""
     after, deadline, no_progress, rate_min, grace, rate_max, *others = key
-    growing, high_water, try_first, settle = others
+    growing, high_water, try_first, settle, stream = others
     if not isinstance(after, str) or after not in AFTER:
         raise InvalidArgument(f"after: {after!r:.80}; allowed: {' or '.join(map(repr, AFTER))}")
     if not isinstance(leftover, bytes):
@@ -71,6 +72,8 @@ def new_wanted(key: WantedKey, leftover: bytes = b"") -> CData:
     flags = (lib.UWO_GROWING if growing else 0) | (lib.UWO_TRY_FIRST if try_first else 0)
     if not settle:
         flags |= lib.UWO_NO_SETTLE
+    if stream:
+        flags |= lib.UWO_STREAM
     return ffi.new(
         _TRANSFER,
         {

@@ -52,6 +52,8 @@ def check_socket(sock: object) -> None:
         )
     if isinstance(sock, sockets.socket):
         return
+    if not hasattr(kind, "fileno"):
+        raise InvalidArgument(f"sock: {sock!r:.80} is not a socket; {ALLOWED}")
     # On the type: wrappers that pass every attribute through (pyOpenSSL) do not count.
     for attribute in ("detach", "family", "fileno", "proto", "type"):
         if not hasattr(kind, attribute):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Self
 
-from ._batch import submit_batch
+from ._batch import all_streams, as_list, submit_batch
 from ._bridge import check, failure, ffi, lib, new_error
 from ._compile import AnyProgram, compile_program
 from ._hub import BATCH, Callback
@@ -168,11 +168,12 @@ class Engine:
             high_water,
             try_first,
             settle,
+            False,
         )
         wanted = self._wanted.get(key, leftover)
         compiled = compile_program(program)
         if callback is not None:
-            hub.start_dispatcher()
+            hub.dispatch(callback)
         call = hub.enter()
         try:
             if hub.unclaimed:
@@ -225,6 +226,7 @@ class Engine:
 
         All or nothing, and much cheaper per transfer; the rest as in `submit`.
         """
+        many = as_list(socks)
         key = (
             after,
             deadline,
@@ -236,12 +238,12 @@ class Engine:
             high_water,
             False,
             settle,
+            program is not None and all_streams(many),
         )
         wanted = self._wanted.get(key, b"")
         if callback is not None:
-            self._hub.start_dispatcher()
-        claims = () if callback is None else (callback,)
-        return submit_batch(self._hub, list(socks), program, wanted, after, claims)
+            self._hub.dispatch(callback)
+        return submit_batch(self._hub, many, program, wanted, after, callback)
 
     # ---- reaping ----
 

@@ -71,7 +71,8 @@ class Statistics:
     ) -> Self:
         """Make a block for so many workers of so many event loops each.
 
-        In a new file at path, or in memory (pass `fileno()` on).  Engines publish
+        In a file at path (a block of the same shape goes on counting), or in memory
+        (pass `fileno()` on).  Engines publish
         in it by `Engine(stats=..., stats_worker=...)`.
         """
         whole("workers", workers, 1, WORKERS_MAX)
@@ -80,6 +81,11 @@ class Statistics:
         block = ffi.new("struct uwo_stats **")
         try:
             check(lib.uwo_stats_create(name, workers, threads, block))
+        except InvalidArgument:
+            raise InvalidArgument(
+                f"path: {os.fspath(path or '')!r} is there and no statistics block for {workers} "
+                f"workers of {threads} threads; allowed: a new file, or such a block"
+            ) from None
         except OSError as error:
             raise OSError(
                 error.errno, error.strerror, None if path is None else str(path)
@@ -92,7 +98,10 @@ class Statistics:
         if isinstance(path_or_fd, int):
             return cls(path_or_fd)
         with Path(path_or_fd).open("rb") as file:
-            return cls(file.fileno())
+            try:
+                return cls(file.fileno())
+            except InvalidArgument as error:
+                raise InvalidArgument(f"{os.fspath(path_or_fd)}: {error}") from None
 
     def _read_header(self, block: mmap.mmap) -> None:
         if len(block) < _HEADER.size:

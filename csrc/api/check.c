@@ -94,10 +94,11 @@ int check_transfer(const struct uwo_transfer *given, struct uwo_transfer *comple
         return check_fail(error, -1, UWO_E_INVALID,
                           "after is %" PRIu32 ": UWO_CLOSE (0) or UWO_GIVE_BACK (1) is allowed",
                           complete->after);
-    if (complete->flags & ~(uint32_t)(UWO_GROWING | UWO_TRY_FIRST | UWO_NO_SETTLE))
+    if (complete->flags & ~(uint32_t)(UWO_GROWING | UWO_TRY_FIRST | UWO_NO_SETTLE | UWO_STREAM))
         return check_fail(error, -1, UWO_E_INVALID,
                           "flags is %#" PRIx32
-                          ": UWO_GROWING, UWO_TRY_FIRST, UWO_NO_SETTLE are allowed",
+                          ": UWO_GROWING, UWO_TRY_FIRST, UWO_NO_SETTLE, UWO_STREAM "
+                          "are allowed",
                           complete->flags);
     if (complete->rate_max > PACE_RATE_MAX || complete->rate_min > PACE_RATE_MAX)
         return check_fail(error, -1, UWO_E_INVALID,
@@ -120,9 +121,10 @@ int check_transfer(const struct uwo_transfer *given, struct uwo_transfer *comple
     return 0;
 }
 
-int check_client(const struct sys *sys, int client_fd, bool *tcp, struct uwo_error *error)
+int check_client(const struct sys *sys, int client_fd, bool stream, bool *tcp,
+                 struct uwo_error *error)
 {
-    struct sys_socket info;
+    struct sys_socket info = { .type = stream ? SYS_STREAM : 0 };
     int status = sys->socket_info(client_fd, &info);
 
     if (status < 0)
@@ -246,7 +248,7 @@ static int check_splice(struct check *check)
         return CHECK_FAIL(check, "fd is %d: neither a pipe nor a socket; %s is needed", fd, needed);
     if (file->pipe && !(file->access & SYS_READ))
         return CHECK_FAIL(check, "fd is %d: the write end of a pipe; %s is needed", fd, needed);
-    if (file->socket && check_client(check->sys, fd, &tcp, NULL) < 0)
+    if (file->socket && check_client(check->sys, fd, false, &tcp, NULL) < 0)
         return CHECK_FAIL(check, "fd is %d: not a connected stream socket; %s is needed", fd,
                           needed);
     if (check_is_client(check))

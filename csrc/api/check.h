@@ -18,8 +18,9 @@ int check_options(const struct uwo_engine_options *given, struct uwo_engine_opti
 int check_transfer(const struct uwo_transfer *given, struct uwo_transfer *complete,
                    struct uwo_error *error);
 
-/* A connected stream socket.  Sets *tcp. */
-int check_client(const struct sys *sys, int client_fd, bool *tcp, struct uwo_error *error);
+/* A connected stream socket; stream: the caller vouches for that.  Sets *tcp. */
+int check_client(const struct sys *sys, int client_fd, bool stream, bool *tcp,
+                 struct uwo_error *error);
 
 /* A program for this client (-1: not known), with what was found out about each instruction.
  * shared: it is for several transfers, so no descriptor can move. */

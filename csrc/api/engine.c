@@ -71,13 +71,19 @@ uint64_t uwo_engine_count(const struct uwo_engine *engine)
 
 /* ---- submit ---- */
 
-static int explain(const struct uwo_engine *engine, int status, struct uwo_error *error)
+static int explain(const struct uwo_engine *engine, int client_fd, int status,
+                   struct uwo_error *error)
 {
     switch (status) {
+    case UWO_E_INVALID:
+        return check_fail(error, -1, status,
+                          "client_fd is %d: it was handed over already, and its transfer has not "
+                          "ended; a connected stream socket of your own is needed",
+                          client_fd);
     case UWO_E_FULL:
         return check_fail(error, -1, status,
                           "transfers_max is reached: %u transfers are live or not yet reaped; "
-                          "reap events or raise it",
+                          "collect their completions, or raise it",
                           engine->options.transfers_max);
     case UWO_E_CLOSED:
         return check_fail(error, -1, status, "the engine is draining or closed: it takes no more");
@@ -115,7 +121,8 @@ int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
 
         submission.client_fd = client_fd;
         submission.tag = complete.tag + done;
-        status = check_client(engine->sys, client_fd, &submission.tcp, error);
+        status = check_client(engine->sys, client_fd, complete.flags & UWO_STREAM, &submission.tcp,
+                              error);
         if (status < 0 && error && count > 1)
             error->index = (int)done;
         if (status == 0 && (done == 0 || !same_program || splices(submission.program))) {
@@ -127,7 +134,7 @@ int uwo_engine_reserve_batch(struct uwo_engine *engine, const int *client_fds,
             break;
         status = submit_reserve(engine, &submission, &ids[done]);
         if (status < 0)
-            explain(engine, status, error);
+            explain(engine, client_fd, status, error);
         else
             done++;
     }
@@ -184,9 +191,10 @@ int uwo_transfer_append(struct uwo_engine *engine, uint64_t id, const struct uwo
         return status;
     status = submit_append(engine, id, &submission);
     if (status == UWO_E_INVALID)
-        return check_fail(error, -1, status,
-                          "the transfer does not grow: submit it with UWO_GROWING, and append "
-                          "before finish");
+        return check_fail(
+            error, -1, status,
+            "the transfer does not grow, or was finished: submit it as growing, and append "
+            "before finish");
     if (status < 0 && status != UWO_E_FULL)
         return check_fail(error, -1, status, "nothing was appended: %s", uwo_status_text(status));
     return status;

@@ -115,6 +115,7 @@ static int client_take(struct uwo_engine *engine, struct transfer *transfer)
     transfer->registered = false;
     transfer_acked(sys, transfer);
     pthread_mutex_lock(&engine->lock); /* uwo_transfer_progress may be asking it */
+    transfer_disown(engine, fd);
     transfer->client_fd = -1;
     pthread_mutex_unlock(&engine->lock);
     return fd;

@@ -29,6 +29,7 @@ enum {
     SCRATCH_SIZE = 128 << 10, /* per loop, for copying and draining */
     BUFFER_SIZE = 128 << 10,  /* per upload write under way */
     THREADS_MAX = 64,
+    OWNED_MAX = 1 << 20, /* descriptors from here on are not watched for being submitted twice */
 };
 
 /* An id is a sequence number above a slot number, so a reused slot never answers to an old id;
@@ -180,6 +181,7 @@ struct uwo_engine {
     uint32_t freed;           /* [lock] slots, since the arena was last looked over */
     uint64_t sequence;        /* [lock] */
     struct resident resident; /* [lock] */
+    uint64_t *owned;          /* [lock] a bit per descriptor: the client sockets that are ours */
     bool draining;            /* [lock] */
     bool stopped;             /* [lock] no loop takes mail any more */
     atomic_bool left_behind;  /* a helper or transfer never came back */
@@ -206,6 +208,11 @@ struct transfer *transfer_reserve(struct uwo_engine *engine);
 
 /* Free a slot under engine->lock; the transfer owns nothing any more. */
 void transfer_free(struct uwo_engine *engine, struct transfer *transfer);
+
+/* Under engine->lock: the client socket is ours from now on, or no longer.  False when it is ours
+ * already: two transfers must never hold, and close, the same number. */
+bool transfer_own(struct uwo_engine *engine, int client_fd);
+void transfer_disown(struct uwo_engine *engine, int client_fd);
 
 /* Its extra part, made when missing; NULL when there is no memory. */
 struct extra *transfer_extra(const struct sys *sys, struct transfer *transfer);

@@ -22,11 +22,12 @@ static int life_init_memory(struct uwo_engine *engine)
 
     engine->slots_memory = sys->alloc(slots_memory_size(transfers_max));
     engine->arena = sys->arena_map(transfers_max * sizeof(struct transfer));
+    engine->owned = sys->arena_map(OWNED_MAX / 8);
     engine->loops = sys->alloc_aligned(_Alignof(struct loop),
                                        engine->options.threads * sizeof(struct loop));
     if (engine->loops)
         memset(engine->loops, 0, engine->options.threads * sizeof(struct loop));
-    if (!engine->slots_memory || !engine->arena || !engine->loops)
+    if (!engine->slots_memory || !engine->arena || !engine->owned || !engine->loops)
         return -ENOMEM;
     slots_init(&engine->slots, engine->slots_memory, transfers_max);
     return 0;
@@ -159,6 +160,8 @@ void life_destroy(struct uwo_engine *engine)
     stats_destroy(engine->own_stats);
     if (engine->arena)
         sys->arena_unmap(engine->arena, engine->options.transfers_max * sizeof(struct transfer));
+    if (engine->owned)
+        sys->arena_unmap(engine->owned, OWNED_MAX / 8);
     sys->release(engine->slots_memory);
     sys->release(engine->loops);
     pthread_mutex_destroy(&engine->lock);

@@ -70,6 +70,7 @@ static void reap_done(struct uwo_engine *engine, struct transfer *transfer, stru
     reap_leftover(engine->sys, transfer, event);
     pthread_mutex_lock(&engine->lock);
     event->client_fd = transfer->client_fd;
+    transfer_disown(engine, transfer->client_fd);
     transfer->client_fd = -1;
     /* A mail that is still in the box keeps the slot; the loop frees it then. */
     if (atomic_fetch_or(&transfer->mail_flags, MAIL_REAPED) == 0)

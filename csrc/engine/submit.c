@@ -164,6 +164,7 @@ static int submit_fill(const struct sys *sys, struct transfer *transfer,
     const struct uwo_transfer *wanted = submission->wanted;
     int status;
 
+    transfer->client_fd = submission->client_fd;
     transfer->tcp = submission->tcp;
     transfer->tag = submission->tag;
     transfer->give_back = wanted->after == UWO_GIVE_BACK;
@@ -177,8 +178,6 @@ static int submit_fill(const struct sys *sys, struct transfer *transfer,
     status = submit_fill_extra(sys, transfer, submission);
     if (status == 0)
         status = submit_fill_program(sys, transfer, submission);
-    if (status == 0)
-        transfer->client_fd = submission->client_fd;
     return status;
 }
 
@@ -189,28 +188,37 @@ static void submit_undo(struct uwo_engine *engine, struct transfer *transfer)
         transfer->extra->leftover_used = transfer->extra->leftover_size;
     transfer_forget(engine->sys, transfer);
     pthread_mutex_lock(&engine->lock);
+    transfer_disown(engine, transfer->client_fd);
     transfer->client_fd = -1;
     transfer_free(engine, transfer);
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* Under engine->lock. */
+static int submit_take_slot(struct uwo_engine *engine, int client_fd, struct transfer **transfer)
+{
+    if (engine->draining)
+        return UWO_E_CLOSED;
+    if (!transfer_own(engine, client_fd))
+        return UWO_E_INVALID;
+    *transfer = transfer_reserve(engine);
+    if (*transfer)
+        return 0;
+    transfer_disown(engine, client_fd);
+    stats_add_shared(engine->callers_stats, STATS_full, 1);
+    return UWO_E_FULL;
+}
+
 int submit_reserve(struct uwo_engine *engine, const struct submission *submission, uint64_t *id)
 {
     struct transfer *transfer = NULL;
-    bool closed;
     int status;
 
     pthread_mutex_lock(&engine->lock);
-    closed = engine->draining;
-    if (!closed)
-        transfer = transfer_reserve(engine);
+    status = submit_take_slot(engine, submission->client_fd, &transfer);
     pthread_mutex_unlock(&engine->lock);
-    if (closed)
-        return UWO_E_CLOSED;
-    if (!transfer) {
-        stats_add_shared(engine->callers_stats, STATS_full, 1);
-        return UWO_E_FULL;
-    }
+    if (status < 0)
+        return status;
     status = submit_fill(engine->sys, transfer, submission);
     if (status < 0)
         submit_undo(engine, transfer);

@@ -22,8 +22,8 @@ struct submission {
     uint64_t tag;
 };
 
-/* Reserve a slot and fill it; nothing is taken but duplicates.  0, UWO_E_FULL, UWO_E_CLOSED,
- * -ENOMEM or -EMFILE. */
+/* Reserve a slot and fill it; nothing is taken but duplicates.  0, UWO_E_INVALID (the client is
+ * another transfer's), UWO_E_FULL, UWO_E_CLOSED, -ENOMEM or -EMFILE. */
 int submit_reserve(struct uwo_engine *engine, const struct submission *submission, uint64_t *id);
 
 /* Take over what was reserved and start it. */

@@ -74,6 +74,24 @@ void transfer_free(struct uwo_engine *engine, struct transfer *transfer)
     transfer_trim(engine);
 }
 
+bool transfer_own(struct uwo_engine *engine, int client_fd)
+{
+    uint64_t bit = UINT64_C(1) << (client_fd % 64);
+
+    if (client_fd >= OWNED_MAX)
+        return true;
+    if (engine->owned[client_fd / 64] & bit)
+        return false;
+    engine->owned[client_fd / 64] |= bit;
+    return true;
+}
+
+void transfer_disown(struct uwo_engine *engine, int client_fd)
+{
+    if (client_fd >= 0 && client_fd < OWNED_MAX)
+        engine->owned[client_fd / 64] &= ~(UINT64_C(1) << (client_fd % 64));
+}
+
 struct extra *transfer_extra(const struct sys *sys, struct transfer *transfer)
 {
     if (!transfer->extra) {

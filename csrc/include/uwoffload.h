@@ -158,6 +158,7 @@ enum uwo_transfer_flag {
                         * client to acknowledge them: cheaper, but nobody learns whether they
                         * arrived, no limit holds for them any more, and a client that sends
                         * something meanwhile makes the kernel reset the connection */
+    UWO_STREAM = 8,    /* the caller knows that these are stream sockets: one system call less */
 };
 
 #define UWO_NEVER 4294967295

@@ -184,11 +184,13 @@ static int linux_socket_info(int fd, struct sys_socket *info)
     socklen_t address_size = sizeof address;
     socklen_t size = sizeof info->type;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &info->type, &size) < 0)
+    if (!info->type && getsockopt(fd, SOL_SOCKET, SO_TYPE, &info->type, &size) < 0)
         return -errno;
     if (getpeername(fd, (struct sockaddr *)&address, &address_size) == 0) {
         info->connected = true;
         info->tcp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+    } else if (errno == EBADF || errno == ENOTSOCK) {
+        return -errno;
     } else {
         info->connected = info->tcp = linux_was_connected(fd);
     }

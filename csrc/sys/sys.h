@@ -33,7 +33,7 @@ struct sys_file {
 enum sys_access { SYS_READ = 1, SYS_WRITE = 2 };
 
 struct sys_socket {
-    int type;       /* SYS_STREAM, or another number */
+    int type;       /* SYS_STREAM, or another number; 0: to be asked for */
     bool connected; /* now, or until the peer reset */
     bool tcp;
 };

@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..engine import Engine
@@ -47,13 +48,36 @@ class Row(NamedTuple):
     right: str
 
 
+def within(least: int, most: int) -> Callable[[str], int]:
+    """An argument type: a whole number in this range."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: {least} to {most} is allowed")
+        return int(text)
+
+    return number
+
+
 def add_to(commands: Any) -> None:
     """Add the command."""
     command = commands.add_parser(
         "demo", help="a one-worker server under slow readers, with and without the engine"
     )
-    command.add_argument("--readers", type=int, default=1000, metavar="N", help="default: 1000")
-    command.add_argument("--size", type=int, default=1 << 20, metavar="BYTES", help="of the file")
+    command.add_argument(
+        "--readers",
+        type=within(1, 4000),
+        default=1000,
+        metavar="N",
+        help="1 to 4000; default: 1000",
+    )
+    command.add_argument(
+        "--size",
+        type=within(1 << 16, 1 << 26),
+        default=1 << 20,
+        metavar="BYTES",
+        help="of the file",
+    )
     command.set_defaults(run=run)
 
 
