@@ -58,7 +58,7 @@ demo serve: build
 
 bench: build
 	$(BIN)/pip install -q -e '.[plot,test]'
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --chart benchmarks/chart.png --json build/bench/lines.json
 
 # ---- testing it ----
 

@@ -49,7 +49,12 @@ def alone() -> Iterator[None]:
     yield
 
 
-BESIDE = pytest.mark.parametrize("beside", [alone, busy_thread])
+# Alone: CPU of the calling thread, for the engine's may wake up on the same core and run first.
+# Beside a busy thread: the time that passes, for waiting for the GIL is the point.
+BESIDE = pytest.mark.parametrize(
+    "beside",
+    [pytest.param(alone, marks=pytest.mark.benchmark(timer=time.thread_time)), busy_thread],
+)
 
 
 class Clients:

@@ -152,8 +152,7 @@ class Engine:
         Raises InvalidArgument, EngineFull, EngineClosed, EngineForked or OSError;
         then nothing was taken, and the caller keeps everything.
         """
-        hub = self._hub
-        moves = type(sock) is int
+        hub, moves = self._hub, type(sock) is int
         if not moves and type(sock) is not sockets.socket:
             check_socket(sock)
         fd = check_number(sock) if moves else sock.fileno()  # type: ignore[arg-type,union-attr]
@@ -255,9 +254,9 @@ class Engine:
         return self._hub.collect(whole("max", max, 1, 2**31 - 1), 0)
 
     def wait(self, timeout: float | None = None, max: int = BATCH) -> list[Completion]:
-        """The same, waiting up to `timeout` seconds (None: for ever) for the first.
+        """As `poll`, waiting up to `timeout` seconds (None: for ever) for the first.
 
-        Returns an empty list when the time is over, or the engine was closed.
+        Returns an empty list when time is over, or the engine was closed.
         """
         return self._hub.collect(whole("max", max, 1, 2**31 - 1), timeout)
 
@@ -287,9 +286,9 @@ class Engine:
             hub.leave(call)
 
     def drain(self, deadline: float) -> bool:
-        """Take no more transfers, and give the live ones `deadline` seconds to end.
+        """Take no more transfers, give the live ones `deadline` seconds, cancel the rest.
 
-        The rest is cancelled.  Returns whether nothing had to be.  `close()` after it.
+        Returns whether nothing had to be cancelled.  `close()` after it.
         """
         return self._hub.drain(milliseconds("deadline", deadline) / 1000)
 
