@@ -8,8 +8,9 @@ static struct uwo_instruction *build_next(struct build *build, uint32_t kind, in
 {
     struct uwo_instruction *next = &build->list[build->count++];
 
-    *next = (struct uwo_instruction){ .size = sizeof *next, .kind = kind, .fd = -1,
-                                      .count = count };
+    *next = (struct uwo_instruction){
+        .size = sizeof *next, .kind = kind, .fd = -1, .count = count
+    };
     return next;
 }
 
@@ -34,7 +35,7 @@ void build_file(struct build *build, struct play *play, size_t size, bool keep)
 }
 
 void build_splice(struct build *build, struct play *play, enum source source, size_t size,
-                         bool to_the_end)
+                  bool to_the_end)
 {
     int fds[2];
 
@@ -80,12 +81,11 @@ struct uwo_transfer build_wanted(const struct play *play)
     };
 }
 
-void build_submit(const struct build *build, struct play *play,
-                         const struct uwo_transfer *wanted)
+void build_submit(const struct build *build, struct play *play, const struct uwo_transfer *wanted)
 {
-    struct uwo_program program = {
-        .size = sizeof program, .instructions = build->list, .count = build->count
-    };
+    struct uwo_program program = { .size = sizeof program,
+                                   .instructions = build->list,
+                                   .count = build->count };
 
     play->wanted = play_bytes(build->at);
     play->wanted_size = build->at;

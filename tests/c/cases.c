@@ -130,8 +130,8 @@ static void claim_unread(void)
 
 static void claim_reset_while_source_silent(bool tcp_source, uint32_t pipes_max)
 {
-    struct uwo_engine *engine =
-        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+    struct uwo_engine *engine = play_engine(
+        (struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct uwo_transfer wanted;
     struct play play;
@@ -179,7 +179,7 @@ static void catch_up(enum call call, int fd, void *context)
         faulty_lag(0);
 }
 
-/* Committed after the loop has read its clock for this turn: the loop's time is before its start. */
+/* Committed after the loop has read its clock for this turn: it starts in the loop's future. */
 static void claim_lag(void)
 {
     struct uwo_engine *engine = play_engine_small();
@@ -252,6 +252,7 @@ static void claim_inbox(void)
     struct play play;
     int status = UWO_OK;
     int taken = 0;
+    int fds[2];
 
     play_open(&play, engine, false);
     build_file(&build, &play, SMALL, false);
@@ -274,6 +275,11 @@ static void claim_inbox(void)
     one.fd = play.near_fd;
     CLAIM(uwo_transfer_append(engine, play.id, &program, NULL) == UWO_E_INVALID,
           "the client cannot be appended as its own source");
+    play_sockets(false, fds);
+    one.fd = fds[0];
+    one.count = UWO_TO_THE_END;
+    CLAIM(uwo_transfer_append(engine, play.id, &program, NULL) == UWO_OK, "any other source can");
+    close(fds[1]);
     uwo_transfer_finish(engine, play.id);
     play_run(&play, false);
     CLAIM(!play.trouble[0], "and all of them arrive %s", play.trouble);
@@ -315,8 +321,11 @@ static void claim_many_instructions(uint32_t flags)
 
     play_open(&play, engine, true);
     for (int i = 0; i < MANY; i++)
-        list[i] = (struct uwo_instruction){ .size = sizeof list[i], .kind = UWO_SEND, .fd = -1,
-                                            .count = 10, .data = play_bytes(10 * MANY) + 10 * i };
+        list[i] = (struct uwo_instruction){ .size = sizeof list[i],
+                                            .kind = UWO_SEND,
+                                            .fd = -1,
+                                            .count = 10,
+                                            .data = play_bytes(10 * MANY) + 10 * i };
     play.wanted = play_bytes(10 * MANY);
     play.wanted_size = 10 * MANY;
     play_submit(&play, &program, &wanted);
@@ -413,8 +422,8 @@ static void claim_blocking_source(void)
 
 static void claim_source_resets(uint32_t pipes_max)
 {
-    struct uwo_engine *engine =
-        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+    struct uwo_engine *engine = play_engine(
+        (struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct play play;
     int feed_fd;
@@ -431,8 +440,8 @@ static void claim_source_resets(uint32_t pipes_max)
 
 static void claim_source_short(enum source source, uint32_t pipes_max)
 {
-    struct uwo_engine *engine =
-        play_engine((struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
+    struct uwo_engine *engine = play_engine(
+        (struct uwo_engine_options){ .transfers_max = 10, .pipes_max = pipes_max });
     struct build build = { 0 };
     struct play play;
 

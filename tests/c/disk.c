@@ -251,8 +251,8 @@ static void claim_stop(bool give_back)
     play_reap_any(&play, &other);
     CLAIM(play.done_count == 1 && play.done.outcome == UWO_CANCELLED,
           "%s: the transfer is reported cancelled", what);
-    CLAIM(other.done_count == 1 && other.done.outcome == UWO_CANCELLED,
-          "%s: so is the other, once", what);
+    CLAIM(other.done_count == 1 && other.done.outcome == UWO_CANCELLED, "%s: so is the other, once",
+          what);
     if (give_back) {
         CLAIM(play.done.client_fd == play.near_fd && !(fcntl(play.near_fd, F_GETFL) & O_NONBLOCK),
               "%s: the socket comes back as it was", what);
@@ -284,7 +284,7 @@ int main(void)
     claim_cancel();
     claim_deadline();
     threads_before = count_threads(); /* a sanitizer may have one of its own */
-    faulty_hurry(10); /* the five seconds of patience */
+    faulty_hurry(10);                 /* the five seconds of patience */
     claim_stop(false);
     claim_stop(true);
     printf("%s\n", play_failed() ? "FAIL" : "ok: all of it");

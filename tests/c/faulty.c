@@ -60,44 +60,59 @@ static const int bad_descriptor[] = { EBADF, EIO, ENOMEM, 0 };
 static const int bad_socket[] = { EBADF, ENOTSOCK, ENOBUFS, 0 };
 static const int no_duplicate[] = { EMFILE, 0 };
 static const int no_mode[] = { EPERM, 0 };
-static const int no_send[] = { EINTR,     EAGAIN,   ECONNRESET,  EPIPE,      ETIMEDOUT,
-                               ENOMEM,    ENOBUFS,  EHOSTUNREACH, ENETDOWN,  ENOTCONN,
-                               SHORT_ONE, SHORT_LESS, 0 };
-static const int no_receive[] = { EINTR,  EAGAIN,   ECONNRESET, ETIMEDOUT,
-                                  ENOMEM, ENOTCONN, SHORT_ONE,  SHORT_LESS, 0 };
+static const int no_send[] = { EINTR,   EAGAIN,       ECONNRESET, EPIPE,    ETIMEDOUT, ENOMEM,
+                               ENOBUFS, EHOSTUNREACH, ENETDOWN,   ENOTCONN, SHORT_ONE, SHORT_LESS,
+                               0 };
+static const int no_receive[] = { EINTR,    EAGAIN,    ECONNRESET, ETIMEDOUT, ENOMEM,
+                                  ENOTCONN, SHORT_ONE, SHORT_LESS, 0 };
 static const int no_shutdown[] = { ENOTCONN, ENOBUFS, 0 };
 static const int no_option[] = { ENOMEM, ENOPROTOOPT, 0 };
-static const int no_file[] = { EINTR,  EAGAIN,  EIO,    EPIPE,     ECONNRESET, ETIMEDOUT,
-                               ENOMEM, ENOBUFS, EINVAL, EOVERFLOW, SHORT_ONE,  SHORT_LESS, 0 };
+static const int no_file[] = { EINTR,   EAGAIN, EIO,       EPIPE,     ECONNRESET, ETIMEDOUT, ENOMEM,
+                               ENOBUFS, EINVAL, EOVERFLOW, SHORT_ONE, SHORT_LESS, 0 };
 static const int no_splice[] = { EINTR,  EAGAIN,  EIO,    EPIPE,     ECONNRESET, ETIMEDOUT,
                                  ENOMEM, ENOBUFS, EINVAL, SHORT_ONE, SHORT_LESS, 0 };
 static const int no_pipe[] = { EMFILE, ENFILE, EPERM, ENOMEM, 0 };
 static const int not_cached[] = { EAGAIN, 0 };
 static const int no_size[] = { EIO, EOVERFLOW, ESTALE, 0 };
 static const int no_read[] = { EINTR, EIO, ENOMEM, ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
-static const int no_write[] = { EINTR, ENOSPC, EDQUOT,    EFBIG,      EIO,
-                                EROFS, ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
+static const int no_write[] = { EINTR,  ENOSPC,    EDQUOT,     EFBIG,      EIO, EROFS,
+                                ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
 static const int no_open[] = { ENOENT, EACCES, EMFILE, ENFILE, ENOSPC, EROFS, 0 };
 static const int no_resize[] = { ENOSPC, EFBIG, EIO, EINTR, 0 };
 static const int nothing[] = { 0 };
 
 static const int *const errors_of[CALL_COUNT] = {
-    [CALL_alloc] = no_memory,           [CALL_alloc_aligned] = no_memory,
-    [CALL_arena_map] = no_memory,       [CALL_thread_start] = no_thread,
-    [CALL_epoll_open] = no_descriptor,  [CALL_epoll_set] = no_watch,
-    [CALL_epoll_wait] = interrupted,    [CALL_event_open] = no_descriptor,
-    [CALL_event_clear] = interrupted,   [CALL_event_wait] = interrupted,
-    [CALL_file_info] = bad_descriptor,  [CALL_socket_info] = bad_socket,
-    [CALL_duplicate] = no_duplicate,    [CALL_nonblocking] = no_mode,
-    [CALL_send] = no_send,              [CALL_receive] = no_receive,
-    [CALL_peek] = no_receive,           [CALL_shutdown] = no_shutdown,
-    [CALL_cork] = no_option,            [CALL_push] = no_option,
-    [CALL_send_file] = no_file,         [CALL_splice] = no_splice,
-    [CALL_pipe_open] = no_pipe,         [CALL_file_cached] = not_cached,
-    [CALL_file_size] = no_size,         [CALL_file_name] = no_size,
+    [CALL_alloc] = no_memory,
+    [CALL_alloc_aligned] = no_memory,
+    [CALL_arena_map] = no_memory,
+    [CALL_thread_start] = no_thread,
+    [CALL_epoll_open] = no_descriptor,
+    [CALL_epoll_set] = no_watch,
+    [CALL_epoll_wait] = interrupted,
+    [CALL_event_open] = no_descriptor,
+    [CALL_event_clear] = interrupted,
+    [CALL_event_wait] = interrupted,
+    [CALL_file_info] = bad_descriptor,
+    [CALL_socket_info] = bad_socket,
+    [CALL_duplicate] = no_duplicate,
+    [CALL_nonblocking] = no_mode,
+    [CALL_send] = no_send,
+    [CALL_receive] = no_receive,
+    [CALL_peek] = no_receive,
+    [CALL_shutdown] = no_shutdown,
+    [CALL_cork] = no_option,
+    [CALL_push] = no_option,
+    [CALL_send_file] = no_file,
+    [CALL_splice] = no_splice,
+    [CALL_pipe_open] = no_pipe,
+    [CALL_file_cached] = not_cached,
+    [CALL_file_size] = no_size,
+    [CALL_file_name] = no_size,
     [CALL_read_at] = no_read,
-    [CALL_write_at] = no_write,         [CALL_memory_file] = no_descriptor,
-    [CALL_open_file] = no_open,         [CALL_resize] = no_resize,
+    [CALL_write_at] = no_write,
+    [CALL_memory_file] = no_descriptor,
+    [CALL_open_file] = no_open,
+    [CALL_resize] = no_resize,
     [CALL_map] = no_memory,
 };
 
@@ -165,8 +180,7 @@ static void rearm(int fd)
     if (fd < 0 || fd >= FDS_MAX || registered[fd].epoll_fd <= 0)
         return;
 
-    struct epoll_event event = { .events = registered[fd].events,
-                                 .data.u64 = registered[fd].data };
+    struct epoll_event event = { .events = registered[fd].events, .data.u64 = registered[fd].data };
 
     epoll_ctl(registered[fd].epoll_fd, EPOLL_CTL_MOD, fd, &event);
 }
@@ -240,12 +254,12 @@ void faulty_let_go(void)
 
 /* ---- the table: what only fails ---- */
 
-#define FAILING(type, name, parameters, fd, arguments)                                             \
-    static type faulty_##name parameters                                                           \
-    {                                                                                              \
-        int error = strike(CALL_##name, fd, NULL);                                                 \
-                                                                                                   \
-        return error ? -error : sys_linux.name arguments;                                          \
+#define FAILING(type, name, parameters, fd, arguments)    \
+    static type faulty_##name parameters                  \
+    {                                                     \
+        int error = strike(CALL_##name, fd, NULL);        \
+                                                          \
+        return error ? -error : sys_linux.name arguments; \
     }
 
 FAILING(int, epoll_open, (void), -1, ())
@@ -542,7 +556,6 @@ uint64_t faulty_calls(enum call call)
 {
     return faulty.counted[call];
 }
-
 
 struct faulty_trouble faulty_trouble(void)
 {

@@ -15,56 +15,56 @@
 #include "sys/sys.h"
 
 /* Every function of the table, in its order. */
-#define FAULTY_CALLS(CALL)                                                                         \
-    CALL(alloc)                                                                                    \
-    CALL(alloc_aligned)                                                                            \
-    CALL(release)                                                                                  \
-    CALL(arena_map)                                                                                \
-    CALL(arena_trim)                                                                               \
-    CALL(arena_unmap)                                                                              \
-    CALL(now_us)                                                                                   \
-    CALL(thread_start)                                                                             \
-    CALL(epoll_open)                                                                               \
-    CALL(epoll_set)                                                                                \
-    CALL(epoll_wait)                                                                               \
-    CALL(event_open)                                                                               \
-    CALL(event_signal)                                                                             \
-    CALL(event_clear)                                                                              \
-    CALL(event_wait)                                                                               \
-    CALL(file_info)                                                                                \
-    CALL(socket_info)                                                                              \
-    CALL(duplicate)                                                                                \
-    CALL(nonblocking)                                                                              \
-    CALL(close)                                                                                    \
-    CALL(send)                                                                                     \
-    CALL(receive)                                                                                  \
-    CALL(peek)                                                                                     \
-    CALL(shutdown)                                                                                 \
-    CALL(unsent)                                                                                   \
-    CALL(unread)                                                                                   \
-    CALL(cork)                                                                                     \
-    CALL(push)                                                                                     \
-    CALL(error)                                                                                    \
-    CALL(reset)                                                                                    \
-    CALL(send_file)                                                                                \
-    CALL(splice)                                                                                   \
-    CALL(pipe_open)                                                                                \
-    CALL(file_cached)                                                                              \
-    CALL(file_size)                                                                                \
-    CALL(file_name)                                                                                \
-    CALL(read_at)                                                                                  \
-    CALL(write_at)                                                                                 \
-    CALL(close_file)                                                                               \
-    CALL(memory_file)                                                                              \
-    CALL(open_file)                                                                                \
-    CALL(resize)                                                                                   \
+#define FAULTY_CALLS(CALL) \
+    CALL(alloc)            \
+    CALL(alloc_aligned)    \
+    CALL(release)          \
+    CALL(arena_map)        \
+    CALL(arena_trim)       \
+    CALL(arena_unmap)      \
+    CALL(now_us)           \
+    CALL(thread_start)     \
+    CALL(epoll_open)       \
+    CALL(epoll_set)        \
+    CALL(epoll_wait)       \
+    CALL(event_open)       \
+    CALL(event_signal)     \
+    CALL(event_clear)      \
+    CALL(event_wait)       \
+    CALL(file_info)        \
+    CALL(socket_info)      \
+    CALL(duplicate)        \
+    CALL(nonblocking)      \
+    CALL(close)            \
+    CALL(send)             \
+    CALL(receive)          \
+    CALL(peek)             \
+    CALL(shutdown)         \
+    CALL(unsent)           \
+    CALL(unread)           \
+    CALL(cork)             \
+    CALL(push)             \
+    CALL(error)            \
+    CALL(reset)            \
+    CALL(send_file)        \
+    CALL(splice)           \
+    CALL(pipe_open)        \
+    CALL(file_cached)      \
+    CALL(file_size)        \
+    CALL(file_name)        \
+    CALL(read_at)          \
+    CALL(write_at)         \
+    CALL(close_file)       \
+    CALL(memory_file)      \
+    CALL(open_file)        \
+    CALL(resize)           \
     CALL(map)
 
 enum call {
 #define CALL(name) CALL_##name,
     FAULTY_CALLS(CALL)
 #undef CALL
-    CALL_COUNT,
+        CALL_COUNT,
 };
 
 /* Instead of an errno: the call moves less than asked. */
@@ -91,7 +91,8 @@ void faulty_install(void);
 /* Count from zero, and fail as told; NULL: only count. */
 void faulty_arm(const struct fault *fault);
 
-/* Fail no more, and remember the counts, unless that has been done.  Returns how many calls failed by us since faulty_arm. */
+/* Fail no more, and remember the counts, unless that has been done.  Returns how many calls failed
+ * by us since faulty_arm. */
 uint64_t faulty_disarm(void);
 
 /* Calls of one function from the last faulty_arm to the last faulty_disarm. */

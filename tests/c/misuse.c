@@ -123,8 +123,7 @@ static void refuse_list(const struct uwo_instruction *list, size_t count, int in
     uint64_t id;
     int fds = play_count_fds();
 
-    refused(uwo_engine_reserve(engine, client[0], &program, NULL, &id, &error), &error, fds,
-            named);
+    refused(uwo_engine_reserve(engine, client[0], &program, NULL, &id, &error), &error, fds, named);
     CLAIM(error.index == index, "%s: instruction %d of the program", named, error.index);
 }
 
@@ -140,7 +139,10 @@ static void refuse(struct uwo_instruction instruction, const char *named)
 static struct uwo_instruction with(uint32_t kind, int fd, int64_t offset, int64_t count)
 {
     return (struct uwo_instruction){
-        .size = sizeof(struct uwo_instruction), .kind = kind, .fd = fd, .offset = offset,
+        .size = sizeof(struct uwo_instruction),
+        .kind = kind,
+        .fd = fd,
+        .offset = offset,
         .count = count,
     };
 }
@@ -241,7 +243,8 @@ static void claim_owners(void)
     struct uwo_program program = { .size = sizeof program, .instructions = list, .count = 1 };
     const struct uwo_program *programs[2] = { &program, &program };
     struct uwo_error error = { .size = sizeof error };
-    int fds[2] = { client[0], client[0] };
+    int copy = fcntl(client[0], F_DUPFD_CLOEXEC, 3);
+    int fds[2] = { client[0], copy };
     uint64_t ids[2];
 
     refuse_list(list, 2, 1, "it is used more than once");
@@ -257,6 +260,9 @@ static void claim_owners(void)
     CLAIM(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error) == UWO_OK,
           "also a splice source");
     uwo_engine_abandon(engine, ids, 2);
+    fds[1] = client[0];
+    refused(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error), &error,
+            play_count_fds(), "it was handed over already");
     fds[1] = client[1];
     refused(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error), &error,
             play_count_fds(), "the client itself");
@@ -265,6 +271,7 @@ static void claim_owners(void)
     refused(uwo_engine_reserve_batch(engine, fds, programs, true, NULL, 2, ids, &error), &error,
             play_count_fds(), "client_fd is -1");
     CLAIM(error.index == 1, "element %d of the batch", error.index);
+    close(copy);
 }
 
 /* ---- by id, and events ---- */
@@ -325,7 +332,8 @@ static void claim_stats(void)
     close(fd);
     CLAIM(uwo_stats_create(path, 2, 3, &stats) == UWO_OK, "a block in a file");
     CLAIM(uwo_stats_create(path, 2, 3, &same) == UWO_OK, "is taken over");
-    CLAIM(uwo_stats_fd(stats) >= 0 && uwo_stats_fd(same) != uwo_stats_fd(stats), "each has its own");
+    CLAIM(uwo_stats_fd(stats) >= 0 && uwo_stats_fd(same) != uwo_stats_fd(stats),
+          "each has its own");
     atomic_store(stats_slot(stats, 1, 3), 77);
     CLAIM(uwo_stats_value(same, 1, 3, 0) == 77, "and both see the same");
     CLAIM(uwo_stats_value(same, 2, 0, 0) == 0 && uwo_stats_value(same, 0, 4, 0) == 0 &&
@@ -348,9 +356,9 @@ static void claim_stats(void)
 
 static void claim_names(void)
 {
-    static const int codes[] = { UWO_E_INVALID, UWO_E_FULL,        UWO_E_CLOSED, UWO_E_FORKED,
-                                 UWO_E_GONE,    UWO_E_UNSUPPORTED, -ENOMEM,      -EPIPE,
-                                 -99999 };
+    static const int codes[] = { UWO_E_INVALID, UWO_E_FULL, UWO_E_CLOSED,
+                                 UWO_E_FORKED,  UWO_E_GONE, UWO_E_UNSUPPORTED,
+                                 -ENOMEM,       -EPIPE,     -99999 };
     bool all = true;
 
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
@@ -376,13 +384,14 @@ static void claim_names(void)
 
 static void claim_full(void)
 {
-    struct uwo_engine_options options = { .size = sizeof options, .transfers_max = 2,
+    struct uwo_engine_options options = { .size = sizeof options,
+                                          .transfers_max = 2,
                                           .pipes_max = UWO_NONE };
     struct uwo_engine *small;
     struct uwo_error error = { .size = sizeof error };
     struct uwo_program program = { .size = sizeof program };
     uint64_t ids[3];
-    int fds[3] = { client[0], client[0], client[0] };
+    int fds[3] = { client[0], client[1], fcntl(client[0], F_DUPFD_CLOEXEC, 3) };
     const struct uwo_program *programs[3] = { &program, &program, &program };
 
     if (uwo_engine_create(&options, &small, NULL) < 0)
@@ -396,6 +405,7 @@ static void claim_full(void)
     CLAIM(uwo_engine_reserve_batch(small, fds, programs, false, NULL, 0, ids, &error) == UWO_OK,
           "an empty one too");
     uwo_engine_abandon(small, ids, 2);
+    close(fds[2]);
     uwo_engine_destroy(small);
 }
 

@@ -406,10 +406,10 @@ static void judge_outcome(struct play *play, bool any_end)
                        done->outcome == UWO_SOURCE_FAILED || done->outcome == UWO_DISK_FAILED;
 
     if (done->outcome == UWO_DEADLINE || done->outcome == UWO_NO_PROGRESS)
-        play_blame(play, "it hung (%s): received %llu of %zu uploaded, queued %llu, got %zu, fed %zu",
-                   uwo_outcome_name(done->outcome), (unsigned long long)done->bytes_received,
-                   play->uploaded, (unsigned long long)done->bytes_queued, play->got_size,
-                   play->fed);
+        play_blame(
+            play, "it hung (%s): received %llu of %zu uploaded, queued %llu, got %zu, fed %zu",
+            uwo_outcome_name(done->outcome), (unsigned long long)done->bytes_received,
+            play->uploaded, (unsigned long long)done->bytes_queued, play->got_size, play->fed);
     if (!any_end && !finished)
         play_blame(play, "outcome %s (%s): it should have finished",
                    uwo_outcome_name(done->outcome), strerror(done->error));
@@ -507,7 +507,7 @@ struct uwo_engine *play_engine(struct uwo_engine_options options)
 
     options.size = sizeof options;
     options.threads = options.threads ? options.threads : 1;
-    options.disk_threads = 1;
+    options.disk_threads = options.disk_threads ? options.disk_threads : 1;
     if (uwo_engine_create(&options, &engine, NULL) < 0)
         play_give_up("uwo_engine_create");
     return engine;
@@ -538,8 +538,7 @@ void play_outcome(struct play *play, uint32_t outcome, int error, const char *wh
 {
     play_wait(play);
     CLAIM(play->done_count == 1 && play->done.outcome == outcome && play->done.error == error,
-          "%s: outcome %s, errno %d", what, uwo_outcome_name(play->done.outcome),
-          play->done.error);
+          "%s: outcome %s, errno %d", what, uwo_outcome_name(play->done.outcome), play->done.error);
     if (play->done_count && play->done.client_fd >= 0)
         close(play->done.client_fd);
     play_close(play);

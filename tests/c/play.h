@@ -20,7 +20,7 @@ struct play {
     bool tcp;
     int near_fd; /* the engine's, once taken */
     int far_fd;
-    int feed_fd; /* -1 for none */
+    int feed_fd;              /* -1 for none */
     int source_fds[PLAY_FDS]; /* in the program: the engine's, once taken */
     int source_count;
     int kept_fds[PLAY_FDS]; /* in the program, kept by us */
@@ -37,22 +37,22 @@ struct play {
     const uint8_t *leftover; /* read before the hand-over */
     size_t leftover_size;
     size_t leftover_back; /* of which so many come back */
-    int file_fd; /* -1, or where the upload must arrive: `file` */
+    int file_fd;          /* -1, or where the upload must arrive: `file` */
     const uint8_t *file;
     size_t file_size;
 
     bool gives_back;
-    bool settles; /* the engine waits for acknowledgements */
+    bool settles;      /* the engine waits for acknowledgements */
     bool was_blocking; /* the near socket, before */
-    bool cancels; /* once something has arrived */
-    bool cut_is_fine; /* the peer may see a reset though it got everything */
+    bool cancels;      /* once something has arrived */
+    bool cut_is_fine;  /* the peer may see a reset though it got everything */
     uint64_t id;
     bool taken; /* submit said yes */
     int status; /* of submit */
 
     size_t got_size;
     bool got_wrong;
-    bool ended; /* the peer saw the end */
+    bool ended;    /* the peer saw the end */
     int end_error; /* with this errno, or 0 */
     unsigned done_count;
     unsigned room_count;
@@ -94,7 +94,7 @@ void play_outcome(struct play *play, uint32_t outcome, int error, const char *wh
 
 /* ---- odds and ends ---- */
 
-/* An engine with these options, but one thread (unless told) and one helper. */
+/* An engine with these options, but one thread and one helper unless told otherwise. */
 struct uwo_engine *play_engine(struct uwo_engine_options options);
 struct uwo_engine *play_engine_small(void);
 

@@ -63,7 +63,7 @@ static void stage_no_settle_first(struct play *play)
     struct build build = { 0 };
 
     build_send(&build, SMALL);
-    build_go(&build, play, UWO_NO_SETTLE | UWO_TRY_FIRST, UWO_CLOSE);
+    build_go(&build, play, UWO_NO_SETTLE | UWO_TRY_FIRST | UWO_STREAM, UWO_CLOSE);
 }
 
 static void stage_kept_file(struct play *play)
@@ -233,9 +233,9 @@ static void stage_upload_in_leftover(struct play *play)
 /* Append, waiting for room.  False when it cannot be done. */
 static bool grow(struct play *play, struct build *build)
 {
-    struct uwo_program program = {
-        .size = sizeof program, .instructions = build->list, .count = build->count
-    };
+    struct uwo_program program = { .size = sizeof program,
+                                   .instructions = build->list,
+                                   .count = build->count };
     uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
     int status;
 
@@ -381,8 +381,7 @@ static const char *run_stats_file(bool tcp, bool *harmed)
     char path[] = "/tmp/uwoffload-sweep-XXXXXX";
     struct uwo_stats *stats = NULL;
     struct uwo_engine *engine = NULL;
-    struct uwo_engine_options options = { .size = sizeof options, .threads = 1,
-                                          .disk_threads = 1 };
+    struct uwo_engine_options options = { .size = sizeof options, .threads = 1, .disk_threads = 1 };
     int fd = mkstemp(path);
     const char *trouble = NULL;
     int status;

@@ -7,9 +7,9 @@
 struct scene {
     const char *name;
     void (*stage)(struct play *play); /* builds the program and submits it */
-    bool any_end;       /* it may end otherwise than finished, without a fault too */
-    bool cold;          /* no file is in memory */
-    uint32_t pipes_max; /* as in struct uwo_engine_options */
+    bool any_end;                     /* it may end otherwise than finished, without a fault too */
+    bool cold;                        /* no file is in memory */
+    uint32_t pipes_max;               /* as in struct uwo_engine_options */
     /* Instead of stage: all of it.  Returns what was wrong, or NULL; *harmed: the fault showed. */
     const char *(*run)(bool tcp, bool *harmed);
 };

@@ -34,7 +34,7 @@
 
 enum {
     SUBMITTERS = 2,
-    IN_FLIGHT = 142,     /* of which some are told FULL: */
+    IN_FLIGHT = 142, /* of which some are told FULL: */
     TRANSFERS_MAX = 140,
     RECENT = 64,
     FDS_MAX = 4096,
@@ -56,8 +56,8 @@ struct record {
 static struct {
     struct uwo_engine *engine;
     struct record *records;
-    uint64_t quota;             /* of this epoch */
-    _Atomic(uint64_t) next;     /* tag */
+    uint64_t quota;         /* of this epoch */
+    _Atomic(uint64_t) next; /* tag */
     _Atomic(uint64_t) done;
     _Atomic(uint64_t) expected; /* DONE events; known when the submitters are through */
     _Atomic(uint64_t) peers;    /* open */
@@ -117,7 +117,8 @@ static void peer_read(int fd)
         if (memcmp(play_bytes(at + (size_t)size) + at, piece, (size_t)size) != 0)
             blame("a peer got wrong bytes", 0);
         atomic_store_explicit(&got[fd], at + (uint32_t)size, memory_order_relaxed);
-        if (atomic_load(&manner_of[fd]) == CLOSES_EARLY || atomic_load(&manner_of[fd]) == RESETS_EARLY) {
+        if (atomic_load(&manner_of[fd]) == CLOSES_EARLY ||
+            atomic_load(&manner_of[fd]) == RESETS_EARLY) {
             struct linger linger = { .l_onoff = atomic_load(&manner_of[fd]) == RESETS_EARLY };
 
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -191,8 +192,9 @@ static struct uwo_instruction *job_add(struct job *job, uint32_t kind, int64_t c
 {
     struct uwo_instruction *next = &job->list[job->program.count++];
 
-    *next = (struct uwo_instruction){ .size = sizeof *next, .kind = kind, .fd = fd,
-                                      .count = count };
+    *next = (struct uwo_instruction){
+        .size = sizeof *next, .kind = kind, .fd = fd, .count = count
+    };
     return next;
 }
 
@@ -301,6 +303,7 @@ static struct uwo_transfer luck_transfer(uint64_t *state, bool short_lived)
     wanted.after = luck(state, 4) == 0 ? UWO_GIVE_BACK : UWO_CLOSE;
     wanted.flags = luck(state, 4) == 0 ? UWO_TRY_FIRST : 0;
     wanted.flags |= luck(state, 4) == 0 ? UWO_NO_SETTLE : 0;
+    wanted.flags |= luck(state, 2) ? UWO_STREAM : 0;
     if (luck(state, 8) == 0)
         wanted.rate_max = 1000000 + luck(state, 1000000);
     if (luck(state, 8) == 0)
@@ -339,8 +342,8 @@ static bool submit_single(uint64_t *state, uint64_t tag, int *status)
         *status = uwo_engine_submit(stress.engine, job.near_fd, &job.program, &wanted, &record->id,
                                     NULL);
     } else {
-        *status = uwo_engine_reserve(stress.engine, job.near_fd, &job.program, &wanted,
-                                     &record->id, NULL);
+        *status = uwo_engine_reserve(stress.engine, job.near_fd, &job.program, &wanted, &record->id,
+                                     NULL);
         if (*status == UWO_OK && luck(state, 16) == 0) {
             uwo_engine_abandon(stress.engine, &record->id, 1);
             job_drop(&job);
@@ -382,8 +385,8 @@ static int submit_batch(uint64_t *state, uint64_t tag, int count, int *status)
         programs[i] = &jobs[i].program;
         fds[i] = jobs[i].near_fd;
     }
-    *status = uwo_engine_reserve_batch(stress.engine, fds, programs, false, &wanted,
-                                       (size_t)count, ids, NULL);
+    *status = uwo_engine_reserve_batch(stress.engine, fds, programs, false, &wanted, (size_t)count,
+                                       ids, NULL);
     for (int i = 0; i < count; i++) {
         if (*status < 0)
             job_drop(&jobs[i]);
@@ -583,8 +586,13 @@ static void epoch_reset(uint64_t quota, unsigned seed)
 static void epoch(uint64_t quota, unsigned seed, bool cut_short)
 {
     struct uwo_engine_options options = {
-        .size = sizeof options, .threads = 2, .disk_threads = 2, .transfers_max = TRANSFERS_MAX,
-        .pipes_max = 2, .buffers_max = 2, .linger_ms = 100,
+        .size = sizeof options,
+        .threads = 2,
+        .disk_threads = 2,
+        .transfers_max = TRANSFERS_MAX,
+        .pipes_max = 2,
+        .buffers_max = 2,
+        .linger_ms = 100,
     };
     pthread_t submitters[SUBMITTERS];
     pthread_t others[3];
@@ -625,6 +633,10 @@ static void epoch(uint64_t quota, unsigned seed, bool cut_short)
     sem_destroy(&stress.room);
     if (play_count_fds() != fds)
         blame("descriptors are not back to the start", 0);
+    if (faulty_trouble().memory || faulty_trouble().mappings)
+        blame("memory is not back to the start", 0);
+    if (faulty_trouble().bad_closes)
+        blame("a descriptor was closed twice", 0);
 }
 
 /* What the transfers that hang are doing, as far as can be told from outside their thread. */
@@ -668,8 +680,10 @@ static void report(uint64_t count)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "count", required_argument, NULL, 'c' }, { "seed", required_argument, NULL, 's' },
-        { "epoch", required_argument, NULL, 'e' }, { "faults", required_argument, NULL, 'f' },
+        { "count", required_argument, NULL, 'c' },
+        { "seed", required_argument, NULL, 's' },
+        { "epoch", required_argument, NULL, 'e' },
+        { "faults", required_argument, NULL, 'f' },
         { NULL, 0, NULL, 0 },
     };
     uint64_t count = 20000;
@@ -696,7 +710,7 @@ int main(int argc, char **argv)
     play_prepare();
     setlinebuf(stdout);
     signal(SIGALRM, watchdog);
-    if (faults) {
+    if (faults) { /* its counters would hide races from ThreadSanitizer */
         faulty_install();
         faulty_hurry(10);
         faulty_random(faults);

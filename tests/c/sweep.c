@@ -47,7 +47,8 @@ static char running[200]; /* name of the round, for the watchdog */
 static void round_name(const struct round *round, char *name, size_t size)
 {
     const struct fault *fault = &round->fault;
-    int used = snprintf(name, size, "%s/%s", scenes[round->scene].name, round->tcp ? "tcp" : "unix");
+    int used = snprintf(name, size, "%s/%s", scenes[round->scene].name,
+                        round->tcp ? "tcp" : "unix");
 
     if (fault->call == CALL_COUNT)
         return;
@@ -376,8 +377,10 @@ static int sweep_round(char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },  { "sample", required_argument, NULL, 'k' },
-        { "scene", required_argument, NULL, 'n' }, { "round", required_argument, NULL, 'r' },
+        { "seed", required_argument, NULL, 's' },
+        { "sample", required_argument, NULL, 'k' },
+        { "scene", required_argument, NULL, 'n' },
+        { "round", required_argument, NULL, 'r' },
         { NULL, 0, NULL, 0 },
     };
     unsigned seed = (unsigned)play_now_ms();

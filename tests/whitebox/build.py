@@ -40,7 +40,7 @@ def sources() -> list[Path]:
 def parts() -> list[Path]:
     """Everything that the module is made of."""
     headers = sorted(path for folder in FOLDERS for path in (CSRC / folder).glob("*.[hd]*"))
-    return [*sources(), *headers, CSRC / "include" / "uwoffload.h", *sorted(HERE.glob("*.h"))]
+    return [*sources(), *headers, CSRC / "include" / "uwoffload.h", *sorted(HERE.glob("*.[ch]*"))]
 
 
 def digest() -> str:
@@ -61,7 +61,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def compile_to(target: Path) -> None:
     ffi = FFI()
-    ffi.cdef((HERE / "whitebox_cdef.h").read_text(encoding="utf-8"))
+    ffi.cdef((HERE / "whitebox.cdef").read_text(encoding="utf-8"))
     ffi.set_source("_whitebox", (HERE / "whitebox_accessors.h").read_text(encoding="utf-8"))
     binding = target.with_name("_whitebox.c")
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
