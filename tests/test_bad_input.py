@@ -137,9 +137,9 @@ def test_wrong_socket_is_refused_and_kept(engine, name):
         (10**6, r"sock is 1000000: .*EBADF.*connected stream socket"),
         (-1, r"sock: -1 is no descriptor; allowed: 0 to 2147483647"),
         (2**31, r"sock: 2147483648 is no descriptor; allowed: 0 to 2147483647"),
-        (None, r"sock: builtins.NoneType has no detach; allowed: a connected"),
-        (True, r"sock: builtins.bool"),
-        ("socket", r"sock: builtins.str has no detach"),
+        (None, r"sock: None is not a socket; allowed: a connected"),
+        (True, r"sock: True is not a socket"),
+        ("socket", r"sock: 'socket' is not a socket"),
     ],
 )
 def test_what_is_no_socket_is_refused(engine, sock, message):
@@ -273,3 +273,36 @@ def test_max_of_poll_and_wait_is_checked(engine, value):
         engine.poll(value)
     with pytest.raises(InvalidArgument, match="max: .*allowed: an int from 1"):
         engine.wait(0, value)
+
+
+def test_descriptor_that_was_handed_over_is_refused_until_its_transfer_has_ended(engine, connect):
+    """
+    Two transfers with the same number would both close it, and one of them a stranger's.
+    """
+    fd = connect(receive_buffer=4096).server.detach()
+    first = engine.submit(fd, Send(b"x" * 3_000_000), after="give back")
+
+    with pytest.raises(InvalidArgument, match=rf"{fd}: it was handed over already"):
+        engine.submit(fd, Send(b"y"))
+
+    first.cancel()
+    assert first.wait(wire.PATIENCE).fd == fd
+    engine.submit(fd, Send(b"y")).wait(wire.PATIENCE)
+
+
+def test_what_cannot_be_called_is_no_callback(engine, tcp):
+    with pytest.raises(InvalidArgument, match="callback: 3; allowed: a callable, or None"):
+        engine.submit(tcp.server, Send(b"x"), callback=3)
+
+    assert tcp.server.fileno() >= 0
+
+
+@pytest.mark.parametrize("program", [b"hello", "hello"])
+def test_bare_data_is_no_program(engine, tcp, program):
+    with pytest.raises(InvalidArgument, match=r"is no instruction; allowed: Send\(data\)"):
+        engine.submit(tcp.server, program)
+
+
+def test_single_socket_is_no_batch(engine, tcp):
+    with pytest.raises(InvalidArgument, match="socks: socket; allowed: sockets and one program"):
+        engine.submit_many(tcp.server, [Send(b"x")])

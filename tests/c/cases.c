@@ -471,12 +471,14 @@ static void claim_small_pipes(void)
     uwo_engine_destroy(engine);
 }
 
-/* More pipes come back at once than are kept. */
-static void claim_many_pipes(void)
+/* More pipes come back at once than are kept, with bytes in them or drained. */
+static void claim_many_pipes(bool drained)
 {
     enum { MANY = 24 };
     static struct play plays[MANY];
     struct uwo_engine *engine = play_engine_small();
+    uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
+    int done = 0;
     int good = 0;
 
     for (int i = 0; i < MANY; i++) {
@@ -492,17 +494,25 @@ static void claim_many_pipes(void)
             play_turn_only(&plays[i], 0);
         }
     }
-    for (int i = 0; i < MANY; i++)
-        uwo_transfer_cancel(engine, plays[i].id);
     for (int i = 0; i < MANY; i++) {
+        play_feed_ends(&plays[i]);
+        plays[i].ended = false;
+        if (!drained)
+            uwo_transfer_cancel(engine, plays[i].id);
+    }
+    while (done < MANY && play_now_ms() < until_ms) {
         struct uwo_event event = { .size = sizeof event };
 
-        if (uwo_engine_wait(engine, &event, 1, PLAY_PATIENCE_MS) == 1) {
-            good += event.outcome == UWO_CANCELLED;
+        for (int i = 0; i < MANY; i++)
+            play_turn_only(&plays[i], 0);
+        if (uwo_engine_wait(engine, &event, 1, 1) == 1) {
+            done++;
+            good += event.outcome == UWO_FINISHED || (!drained && event.outcome == UWO_CANCELLED);
             close(event.client_fd);
         }
     }
-    CLAIM(good == MANY, "%d of %d relays end with bytes in their pipes", good, MANY);
+    CLAIM(good == MANY, "%d of %d relays end, their pipes %s", good, MANY,
+          drained ? "drained" : "with bytes in them");
     for (int i = 0; i < MANY; i++)
         play_close(&plays[i]);
     uwo_engine_destroy(engine);
@@ -525,6 +535,24 @@ static void claim_file_shrinks(bool cold)
         play_give_up("ftruncate");
     play_outcome(&play, UWO_SOURCE_SHORT, ENODATA, "a file that shrinks on its way");
     faulty_cold(false);
+    uwo_engine_destroy(engine);
+}
+
+static void claim_to_the_end_of_a_file(void)
+{
+    struct uwo_engine *engine = play_engine_small();
+    struct build build = { 0 };
+    struct play play;
+
+    play_open(&play, engine, true);
+    build_send(&build, SMALL);
+    build_file(&build, &play, SMALL, false);
+    build.list[1].count = UWO_TO_THE_END;
+    build.at += 10; /* build_file makes it that much longer */
+    build_go(&build, &play, 0, UWO_CLOSE);
+    play_run(&play, false);
+    CLAIM(!play.trouble[0], "a file to its end %s", play.trouble);
+    play_close(&play);
     uwo_engine_destroy(engine);
 }
 
@@ -572,9 +600,11 @@ int main(void)
     claim_source_short(TCP_SOURCE, 0);
     claim_source_short(UNIX_SOURCE, UWO_NONE);
     claim_small_pipes();
-    claim_many_pipes();
+    claim_many_pipes(false);
+    claim_many_pipes(true);
     claim_file_shrinks(false);
     claim_file_shrinks(true);
+    claim_to_the_end_of_a_file();
     claim_file_too_short();
     CLAIM(play_count_fds() == fds, "no descriptor is left");
     CLAIM(faulty_trouble().memory == 0 && faulty_trouble().mappings == 0, "no memory is left");

@@ -268,6 +268,13 @@ void play_reap(struct play *play)
     play_reap_any(play, NULL);
 }
 
+static void close_if(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 /* ---- moving ---- */
 
 static void play_read(struct play *play)
@@ -454,6 +461,13 @@ static void judge_returned(struct play *play)
     close(fd);
 }
 
+void play_feed_ends(struct play *play)
+{
+    close_if(&play->feed_fd);
+    play->wanted_size -= play->feed_size - play->fed;
+    play->feed_size = play->fed;
+}
+
 void play_run(struct play *play, bool any_end)
 {
     uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
@@ -479,13 +493,6 @@ void play_run(struct play *play, bool any_end)
     if (play->gives_back)
         judge_returned(play);
     judge_outcome(play, any_end);
-}
-
-static void close_if(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
 }
 
 void play_close(struct play *play)

@@ -80,6 +80,9 @@ void play_reap_any(struct play *play, struct play *other);
 void play_turn(struct play *play, int timeout_ms);
 void play_turn_only(struct play *play, int timeout_ms);
 
+/* Feed the splice source no more: what it was given is all. */
+void play_feed_ends(struct play *play);
+
 /* Move until the end, then judge.  any_end: a failure outcome is fine. */
 void play_run(struct play *play, bool any_end);
 

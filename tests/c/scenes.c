@@ -282,6 +282,29 @@ static void stage_growing(struct play *play)
         uwo_transfer_cancel(play->engine, play->id);
 }
 
+/* A splice source is appended. */
+static void stage_growing_splice(struct play *play)
+{
+    struct build build = { 0 };
+    bool good;
+
+    build_send(&build, HEAD);
+    build_go(&build, play, UWO_GROWING, UWO_CLOSE);
+    if (!play->taken)
+        return;
+    play->wanted = play_bytes(LARGE);
+    play->source_count = 0;
+    build.count = 0;
+    build_splice(&build, play, PIPE_SOURCE, SMALL, true);
+    good = grow(play, &build);
+    if (!good) /* it stays ours */
+        play->kept_fds[play->kept_count++] = play->source_fds[0];
+    if (good)
+        uwo_transfer_finish(play->engine, play->id);
+    else
+        uwo_transfer_cancel(play->engine, play->id);
+}
+
 /* Nothing to begin with: it waits for its producer at once. */
 static void stage_growing_empty(struct play *play)
 {
@@ -550,6 +573,7 @@ const struct scene scenes[] = {
     { .name = "upload-in-leftover", .stage = stage_upload_in_leftover },
     { .name = "growing", .stage = stage_growing },
     { .name = "growing-empty", .stage = stage_growing_empty },
+    { .name = "growing-splice", .stage = stage_growing_splice },
     { .name = "growing-cancel", .stage = stage_growing_cancel, .any_end = true },
     { .name = "engine", .run = run_engine },
     { .name = "stats-file", .run = run_stats_file },
