@@ -287,7 +287,9 @@ def test_descriptor_that_was_handed_over_is_refused_until_its_transfer_has_ended
 
     first.cancel()
     assert first.wait(wire.PATIENCE).fd == fd
-    engine.submit(fd, Send(b"y")).wait(wire.PATIENCE)
+    second = engine.submit(fd, Send(b"y"))  # it is the caller's again, so it can be handed over
+    second.cancel()
+    second.wait(wire.PATIENCE)
 
 
 def test_what_cannot_be_called_is_no_callback(engine, tcp):
