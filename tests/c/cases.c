@@ -268,7 +268,7 @@ static void claim_inbox(void)
     play.wanted_size = (size_t)SMALL + (size_t)taken;
     play.wanted = play_bytes(play.wanted_size);
     faulty_let_go();
-    for (int i = 0; i < 100 && play.room_count == 0; i++)
+    for (int i = 0; i < 10000 && play.room_count == 0; i++)
         play_turn(&play, 100);
     CLAIM(play.room_count == 1, "there is room once they have been taken over");
     one.kind = UWO_SPLICE;

@@ -76,8 +76,8 @@ static void stage_upload(struct play *play, enum call call)
     build_go(&build, play, 0, UWO_CLOSE);
 }
 
-/* Move until the slow call stands at the gate. */
-static bool turn_until_held(struct play *play)
+/* Upload until no more is taken. */
+static void turn_a_while(struct play *play)
 {
     uint64_t until_ms = play_now_ms() + PLAY_PATIENCE_MS;
 
@@ -88,6 +88,12 @@ static bool turn_until_held(struct play *play)
         if (play->uploaded == before)
             break;
     }
+}
+
+/* Move until the slow call stands at the gate. */
+static bool turn_until_held(struct play *play)
+{
+    turn_a_while(play);
     return faulty_held(1);
 }
 
@@ -160,6 +166,33 @@ static void claim_only_helper(void)
 }
 
 /* ---- ending what a disk holds ---- */
+
+/* A cancelled upload whose file is being closed: there is nothing left to cancel. */
+static void claim_cancel_while_closing(void)
+{
+    struct uwo_engine *engine = engine_of(1);
+    struct build build = { 0 };
+    struct play play;
+
+    play_open(&play, engine, true);
+    build_receive(&build, &play, LARGE, 0);
+    play.upload_size = SMALL; /* and no more */
+    faulty_hold(CALL_close_file, play.source_fds[0]);
+    build_go(&build, &play, 0, UWO_CLOSE);
+    turn_a_while(&play);
+    uwo_transfer_cancel(engine, play.id);
+    CLAIM(faulty_held(1), "cancel: the close is held");
+    uwo_transfer_cancel(engine, play.id);
+    for (int i = 0; i < 100 && !play.ended; i++)
+        play_turn(&play, 100);
+    CLAIM(play.ended && play.done_count == 0, "cancel: the client is cut off, the file not closed");
+    faulty_let_go();
+    play_run(&play, true);
+    CLAIM(!play.trouble[0] && play.done.outcome == UWO_CANCELLED,
+          "cancel: one DONE event when the file is closed %s", play.trouble);
+    play_close(&play);
+    uwo_engine_destroy(engine);
+}
 
 /* Cancel, and limits, cut the client off at once; the DONE event comes with the helper. */
 static void claim_cancel(void)
@@ -282,6 +315,7 @@ int main(void)
     claim_slow_write();
     claim_only_helper();
     claim_cancel();
+    claim_cancel_while_closing();
     claim_deadline();
     threads_before = count_threads(); /* a sanitizer may have one of its own */
     faulty_hurry(10);                 /* the five seconds of patience */
