@@ -308,3 +308,12 @@ def test_bare_data_is_no_program(engine, tcp, program):
 def test_single_socket_is_no_batch(engine, tcp):
     with pytest.raises(InvalidArgument, match="socks: socket; allowed: sockets and one program"):
         engine.submit_many(tcp.server, [Send(b"x")])
+
+
+@pytest.mark.parametrize("timeout", ["a", -1, True, float("nan")])
+def test_time_to_wait_is_a_number_from_zero_or_none(engine, tcp, timeout):
+    transfer = engine.submit(tcp.server, Send(b"x"), after="give back")
+    for wait in (engine.wait, transfer.wait):
+        with pytest.raises(InvalidArgument, match="timeout: .*; allowed: seconds from 0, or None"):
+            wait(timeout)
+    transfer.wait(wire.PATIENCE).socket.close()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ._bridge import check, ffi, lib
 from ._calls import Call, Calls
+from ._limits import check_patience
 from .completion import Completion, Outcome, completion_of
 from .errors import EngineClosed, EngineForked, EngineFull, InvalidArgument
 
@@ -193,6 +194,7 @@ class Hub(Calls):
         most: int = BATCH,
     ) -> bool:
         """Reap, or let the dispatcher do it, until `met()`; False when time is over."""
+        check_patience(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if end is None else end - time.monotonic()

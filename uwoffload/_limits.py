@@ -44,6 +44,12 @@ def milliseconds(name: str, value: object) -> int:
     raise InvalidArgument(f"{name}: {value!r:.80}; allowed: seconds from {SHORTEST} to {LONGEST}")
 
 
+def check_patience(timeout: object) -> None:
+    """Seconds to wait, 0 or more, or None for ever."""
+    if timeout is not None and not (_is_number(timeout) and timeout >= 0):
+        raise InvalidArgument(f"timeout: {timeout!r:.80}; allowed: seconds from 0, or None")
+
+
 def whole(name: str, value: object, least: int, most: int) -> int:
     """An int within limits."""
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._bridge import check, ffi, lib
 from ._compile import compile_program
+from ._limits import check_patience
 from .completion import Completion, Progress
 from .errors import EngineClosed, TransferGone
 from .program import Instruction
@@ -74,6 +75,7 @@ class Transfer:
         Also allowed in a callback.  Starts the dispatcher of the engine.
         """
         hub = self._hub
+        check_patience(timeout)
         if hub.in_dispatcher():
             hub.wait_until(self.done, timeout)
         else:

@@ -208,6 +208,7 @@ static void claim_cancel(void)
         play_turn(&play, 100);
     CLAIM(play.ended && play.end_error && play.done_count == 0,
           "cancel: the client is cut off while the disk still holds the helper");
+    uwo_transfer_cancel(engine, play.id); /* again */
     faulty_let_go();
     play_run(&play, true);
     CLAIM(!play.trouble[0] && play.done.outcome == UWO_CANCELLED,
