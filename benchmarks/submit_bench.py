@@ -49,11 +49,17 @@ def alone() -> Iterator[None]:
     yield
 
 
-# Alone: CPU of the calling thread, for the engine's may wake up on the same core and run first.
-# Beside a busy thread: the time that passes, for waiting for the GIL is the point.
+# Alone: the CPU of the calling thread, for the engine's thread may wake up on the same core and
+# run first; and beside it the time that passes, as it is.  Beside a busy thread: the time that
+# passes, for waiting for the GIL is the point.
+CPU = pytest.mark.benchmark(timer=time.thread_time)
 BESIDE = pytest.mark.parametrize(
     "beside",
-    [pytest.param(alone, marks=pytest.mark.benchmark(timer=time.thread_time)), busy_thread],
+    [
+        pytest.param(alone, marks=CPU, id="alone"),
+        pytest.param(alone, id="elapsed"),
+        pytest.param(busy_thread, id="busy"),
+    ],
 )
 
 
