@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-FOLDERS = ("base", "task", "sys", "engine", "api")
+FOLDERS = ("base", "proto", "task", "site", "conn", "sys", "engine", "api")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 MACRO = re.compile(r"^#\s*define\s+(\w+)", re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -15,7 +15,7 @@ from pathlib import Path
 from cffi import FFI
 
 BEGIN, END = "/* cdef: begin */", "/* cdef: end */"
-FOLDERS = ("base", "task", "sys", "engine", "api")
+FOLDERS = ("base", "proto", "task", "site", "conn", "sys", "engine", "api")
 
 csrc = Path(os.path.relpath(Path(__file__).resolve().parent))  # from the project root
 

@@ -44,7 +44,7 @@ def test_there_is_a_slot_per_thread_and_one_for_the_callers():
         assert [(0, 0), (0, 1), (0, 2), (0, None)] == [
             (slot.worker, slot.thread) for slot in statistics.read()
         ]
-        assert statistics.gauges == {"active"}
+        assert statistics.gauges == {"active", "connections"}
 
 
 def test_every_outcome_has_a_figure(engine):

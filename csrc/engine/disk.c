@@ -1,5 +1,7 @@
 #include "engine/disk.h"
 
+#include "engine/look.h"
+
 /* Read the range for its side effect: afterwards it is in the page cache. */
 static int64_t disk_read(const struct sys *sys, const struct disk_job *job, void *piece)
 {
@@ -31,13 +33,45 @@ static int64_t disk_write(const struct sys *sys, const struct disk_job *job)
     return written;
 }
 
-static int64_t disk_carry_out(const struct sys *sys, const struct disk_job *job, void *piece)
+/* All of it: 0, or -errno. */
+static int64_t disk_spool(const struct sys *sys, struct disk_job *job)
+{
+    uint64_t done = 0;
+
+    if (job->fd < 0)
+        job->fd = sys->spool(job->path);
+    if (job->fd < 0) {
+        int error = job->fd;
+
+        job->fd = -1;
+        return error;
+    }
+    while (done < job->length) {
+        int64_t written = sys->write_at(job->fd, (const char *)job->data + done, job->length - done,
+                                        job->offset + (int64_t)done);
+
+        if (written == -EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? written : -EIO;
+        done += (uint64_t)written;
+    }
+    return 0;
+}
+
+static int64_t disk_carry_out(const struct sys *sys, struct disk_job *job, void *piece)
 {
     switch (job->kind) {
     case DISK_READ:
         return disk_read(sys, job, piece);
     case DISK_WRITE:
         return disk_write(sys, job);
+    case DISK_SPOOL:
+        return disk_spool(sys, job);
+    case DISK_LOOK:
+        sys->look(job->look->site->roots[job->look->root], job->look->path, false,
+                  &job->look->found);
+        return 0;
     default:
         sys->close_file(job->fd);
         return 0;

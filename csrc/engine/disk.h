@@ -8,9 +8,13 @@
 
 #include "sys/sys.h"
 
+struct look;
+
 enum disk_kind {
     DISK_READ,  /* bring a range into memory */
     DISK_WRITE, /* a buffer into a file */
+    DISK_SPOOL, /* a buffer into a file without a name, which is made when fd is -1 */
+    DISK_LOOK,  /* look a file up */
     DISK_CLOSE, /* close a file: a network file system may write now */
 };
 
@@ -23,7 +27,11 @@ struct disk_job {
     int fd;
     int64_t offset;
     uint64_t length;
-    const void *data; /* DISK_WRITE */
+    union {
+        const void *data;  /* DISK_WRITE, DISK_SPOOL */
+        struct look *look; /* DISK_LOOK */
+    };
+    const char *path; /* DISK_SPOOL: the directory */
     int64_t result;   /* bytes, or -errno */
 };
 

@@ -1,6 +1,8 @@
 #include "engine/drive.h"
 
 #include "base/ensure.h"
+#include "engine/client.h"
+#include "engine/front.h"
 #include "engine/operate.h"
 #include "engine/park.h"
 
@@ -31,6 +33,10 @@ static void drive_begin(const struct sys *sys, struct transfer *transfer)
 /* The program is over: what is to become of the socket? */
 static void drive_end_program(struct transfer *transfer)
 {
+    if (transfer->serves) {
+        transfer->phase = PHASE_ANSWERED;
+        return;
+    }
     transfer->phase = PHASE_ENDING;
     transfer->stop = 0;
     ending_init(&transfer->ending, transfer->give_back, !transfer->no_settle,
@@ -135,7 +141,7 @@ static bool drive_release(struct loop *loop, struct transfer *transfer, uint32_t
     return false;
 }
 
-static void drive_set_live(struct loop *loop, uint32_t live)
+void drive_set_live(struct loop *loop, uint32_t live)
 {
     loop->live = live;
     atomic_store_explicit(&loop->stats[STATS_active], live, memory_order_relaxed);
@@ -160,7 +166,10 @@ static void drive_end(struct loop *loop, struct transfer *transfer)
                       touched < transfer->program.count ? touched : transfer->program.count))
         return;
     drive_done(loop->engine, transfer);
-    drive_left(loop, transfer);
+    if (transfer->serves)
+        serve_left(loop, transfer);
+    else
+        drive_left(loop, transfer);
 }
 
 /* ---- the loop over one transfer ---- */
@@ -242,16 +251,33 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     return true;
 }
 
-static void drive(struct loop *loop, struct transfer *transfer)
+/* A connection of the front, when it runs no program.  True when it has to wait. */
+static bool drive_connection(struct loop *loop, struct transfer *transfer)
+{
+    if (transfer->phase == PHASE_ANSWERED) {
+        if (drive_release(loop, transfer, transfer->program.count))
+            return true;
+        serve_answered(loop, transfer);
+    }
+    return transfer->phase == PHASE_SERVING && !serve(loop, transfer);
+}
+
+void drive(struct loop *loop, struct transfer *transfer)
 {
     uint64_t moved = 0;
     struct op op;
 
     transfer->wait = WAIT_NOTHING;
     for (int i = 0; i < TURN_OPERATIONS && moved < TURN_BYTES; i++) {
+        if (transfer->serves && drive_connection(loop, transfer))
+            return;
+        if (transfer->phase == PHASE_ANSWERED || transfer->phase == PHASE_SERVING)
+            continue;
         if (transfer->phase == PHASE_RUNNING && drive_release(loop, transfer, transfer->program.at))
             return;
         if (!drive_next(transfer, loop->now_us, &op)) {
+            if (transfer->phase == PHASE_ANSWERED)
+                continue;
             drive_end(loop, transfer);
             return;
         }
@@ -276,16 +302,32 @@ void drive_start(struct loop *loop, struct transfer *transfer)
     drive(loop, transfer);
 }
 
+/* What an event says to a connection of the front.  False when Python has it. */
+static bool drive_heard(struct transfer *transfer, bool peer, uint32_t events)
+{
+    struct session *session = transfer->session;
+
+    if (transfer->wait == WAIT_PYTHON) {
+        atomic_fetch_or(&session->noticed, events);
+        return false;
+    }
+    if (!peer && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
+        session->drained = false;
+    return true;
+}
+
 void drive_event(struct loop *loop, struct transfer *transfer, bool peer, uint32_t events)
 {
+    if (transfer->serves && !drive_heard(transfer, peer, events))
+        return;
     if (!peer && events & EPOLLHUP) /* an error alone may be a time stamp in the error queue */
         transfer->hung = true;
-    if (transfer->wait == WAIT_SOCKET ||
+    if (transfer->wait == WAIT_SOCKET || transfer->wait == WAIT_INPUT ||
         (transfer->hung && (transfer->wait == WAIT_MORE || transfer->wait == WAIT_TIME)))
         drive(loop, transfer);
 }
 
-void drive_timer(struct loop *loop, struct transfer *transfer)
+static void drive_judge(struct loop *loop, struct transfer *transfer)
 {
     uint64_t queued = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
     uint64_t received = transfer->program.bytes_received;
@@ -307,6 +349,16 @@ void drive_timer(struct loop *loop, struct transfer *transfer)
         park_arm(loop, transfer, UINT64_MAX);
 }
 
+void drive_timer(struct loop *loop, struct transfer *transfer)
+{
+    if (transfer->wait == WAIT_PYTHON) /* its fields are another thread's */
+        return;
+    if (transfer->phase == PHASE_SERVING)
+        serve_timer(loop, transfer);
+    else
+        drive_judge(loop, transfer);
+}
+
 /* The want whose job is done is asked for again: it is the same until its result. */
 void drive_disk(struct loop *loop, struct transfer *transfer)
 {
@@ -316,6 +368,11 @@ void drive_disk(struct loop *loop, struct transfer *transfer)
 
     if (transfer->closing) {
         transfer->closing = false;
+        drive(loop, transfer);
+        return;
+    }
+    if (transfer->phase == PHASE_SERVING) {
+        serve_disk(loop, transfer);
         drive(loop, transfer);
         return;
     }
@@ -346,17 +403,20 @@ void drive_grown(struct loop *loop, struct transfer *transfer)
 
 void drive_stop(struct loop *loop, struct transfer *transfer, uint8_t outcome)
 {
-    if (transfer->phase > PHASE_ENDING || transfer->stop)
+    bool python = transfer->wait == WAIT_PYTHON; /* then nothing else may be looked at */
+
+    if (!python && (transfer->phase > PHASE_ENDING || transfer->stop))
         return;
+    if (python || transfer->phase == PHASE_SERVING) {
+        serve_stop(loop, transfer);
+        return;
+    }
     transfer->stop = outcome;
     if (transfer->phase == PHASE_RUNNING)
         program_stop(&transfer->program, outcome, 0);
     if (transfer->wait == WAIT_DISK && !transfer->give_back) {
         /* The helper must come back first, but the client need not wait for it. */
-        struct op cut = { .kind = OP_ABORT };
-        struct op_result result = { 0 };
-
-        operate_simple(loop->engine, transfer, &cut, &result);
+        client_close(loop->engine, transfer, true);
     } else if (transfer->wait != WAIT_NOTHING && transfer->wait != WAIT_DISK) {
         drive(loop, transfer);
     }
@@ -381,7 +441,10 @@ void drive_leave_behind(struct loop *loop, struct transfer *transfer)
     atomic_store(&transfer->done, true);
     pthread_mutex_unlock(&engine->lock);
     transfer_forget(engine->sys, transfer);
-    drive_left(loop, transfer);
+    if (transfer->serves)
+        serve_left(loop, transfer);
+    else
+        drive_left(loop, transfer);
 }
 
 void drive_ready(struct loop *loop)
@@ -399,16 +462,16 @@ void drive_ready(struct loop *loop)
 
 /* ---- in the submitting thread ---- */
 
-bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
+/* Operations that need no loop, while none has to wait.  SIGPIPE is held back: sendfile has no
+ * MSG_NOSIGNAL. */
+static void drive_here(struct uwo_engine *engine, struct transfer *transfer)
 {
-    const struct sys *sys = engine->sys;
     struct sys_signal before;
     uint64_t now_us = transfer->limits.started_us;
     struct op op;
     bool going = true;
 
-    sys_signal_block(&before, SIGPIPE); /* sendfile has no MSG_NOSIGNAL */
-    drive_begin(sys, transfer);
+    sys_signal_block(&before, SIGPIPE);
     for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
         struct op_result result = { 0 };
         enum operated operated = operate_simple(engine, transfer, &op, &result);
@@ -422,6 +485,14 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
         drive_step(transfer, &op, &result);
     }
     sys_signal_restore(&before);
+}
+
+bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
+{
+    struct op op;
+
+    drive_begin(engine->sys, transfer);
+    drive_here(engine, transfer);
     if (transfer->phase == PHASE_RUNNING || ending_next(&transfer->ending, &op)) {
         transfer->waited = true;
         return false;
@@ -430,6 +501,12 @@ bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
     drive_count(engine->callers_stats, transfer);
     events_done_now(engine, transfer);
     return true;
+}
+
+bool drive_answer(struct uwo_engine *engine, struct transfer *transfer)
+{
+    drive_here(engine, transfer);
+    return transfer->phase == PHASE_ANSWERED;
 }
 
 void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)

@@ -6,6 +6,12 @@
 
 #include "engine/engine.h"
 
+/* Run it: until it has to wait, has ended, or others must have their turn. */
+void drive(struct loop *loop, struct transfer *transfer);
+
+/* So many transfers are alive on this loop. */
+void drive_set_live(struct loop *loop, uint32_t live);
+
 /* A transfer has been handed over to this loop. */
 void drive_start(struct loop *loop, struct transfer *transfer);
 
@@ -33,6 +39,9 @@ void drive_ready(struct loop *loop);
 /* Before it is handed over: as far as it goes without waiting.  True when it has ended and its
  * DONE event is out.  Thread: the submitter, which alone knows the transfer. */
 bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer);
+
+/* The same for an answer: as far as it goes.  True when the program is over. */
+bool drive_answer(struct uwo_engine *engine, struct transfer *transfer);
 
 /* The engine was stopped before the hand-over: end it as cancelled.  Thread: the submitter. */
 void drive_refuse(struct uwo_engine *engine, struct transfer *transfer);

@@ -44,6 +44,7 @@ enum mail_flag {
     MAIL_CANCEL = 2,
     MAIL_GROWN = 4,
     MAIL_DISK = 8,    /* the disk helper is done */
+    MAIL_BACK = 32,   /* serves: Python is done with it */
     MAIL_REAPED = 16, /* the DONE event was collected: whoever takes the mail frees the slot */
 };
 
@@ -51,6 +52,8 @@ enum event_flag { EVENT_ROOM = 1, EVENT_DONE = 2 };
 
 enum transfer_phase {
     PHASE_RUNNING,   /* the program */
+    PHASE_ANSWERED,  /* serves: the program of an answer is over */
+    PHASE_SERVING,   /* serves: between programs */
     PHASE_ENDING,    /* what becomes of the socket */
     PHASE_RELEASING, /* the files of uploads are being closed */
     PHASE_ENDED,     /* the DONE event is out */
@@ -64,6 +67,8 @@ enum transfer_wait {
     WAIT_MORE,    /* for its producer */
     WAIT_BUFFER,  /* for an upload buffer */
     WAIT_DISK,    /* for a helper */
+    WAIT_INPUT,   /* serves: for bytes of the client */
+    WAIT_PYTHON,  /* serves: for an answer; all is the Python thread's meanwhile */
 };
 
 /* What only some transfers need. */
@@ -91,6 +96,10 @@ struct extra {
     struct disk_job job;
 };
 
+struct session;
+struct front;
+struct serving;
+
 struct transfer {
     _Atomic(uint64_t) id; /* first; 0: the slot is free */
     struct mail mail;
@@ -104,7 +113,10 @@ struct transfer {
     struct limits limits;     /* once ended, progress_us is the time of the end */
     stats_value bytes_queued; /* as the program counts, for everybody */
     stats_value bytes_acked;  /* as last seen */
-    uint64_t tag;
+    union {
+        uint64_t tag;
+        struct session *session; /* when it serves */
+    };
     struct extra *extra;
     int client_fd;     /* [lock] -1 once closed or returned */
     uint32_t released; /* instructions before this one are released */
@@ -114,6 +126,7 @@ struct transfer {
     bool give_back : 1;
     bool growing : 1;
     bool try_first : 1;
+    bool serves : 1; /* a connection of the front; fixed from its beginning */
     uint8_t thread;
     bool taken : 1; /* [lock], as are the next two: commit or abandon has begun */
     bool committed : 1;
@@ -159,6 +172,7 @@ struct loop {
     pthread_t thread;
     bool started;
     struct timers timers;
+    struct serving *serving; /* the front's, or NULL */
     struct mailbox mailbox;
     _Alignas(64) _Atomic(uint32_t) load; /* transfers assigned and not ended */
 };
@@ -172,6 +186,7 @@ struct uwo_engine {
     stats_value *callers_stats;
     struct loop *loops;
     struct disk disk;
+    _Atomic(struct front *) front; /* or NULL */
 
     pthread_mutex_t lock;
     struct slots slots; /* [lock] */
@@ -238,6 +253,11 @@ uint64_t transfer_acked(const struct sys *sys, struct transfer *transfer);
  * must be signalled. */
 bool transfer_post(struct uwo_engine *engine, struct transfer *transfer, uint32_t flag);
 
+static inline struct session *transfer_session(const struct transfer *transfer)
+{
+    return transfer->serves ? transfer->session : NULL;
+}
+
 static inline struct pace *transfer_pace(const struct transfer *transfer)
 {
     return transfer->extra && transfer->extra->pace.rate ? &transfer->extra->pace : NULL;
@@ -255,6 +275,9 @@ static inline struct rate_floor *transfer_floor(const struct transfer *transfer)
 int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index);
 int loop_start(struct loop *loop);
 void loop_deinit(struct loop *loop);
+
+/* Have `stop` called for every transfer of this loop that has not ended. */
+void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *));
 
 /* ---- events.c ---- */
 

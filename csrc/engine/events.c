@@ -2,7 +2,7 @@
  *
  * Like a mailbox: an intrusive stack, taken whole.  The descriptor is written when the stack was
  * empty, so a batch costs one write; it stays readable while events are left. */
-#include "engine/engine.h"
+#include "engine/call.h"
 
 static void events_post(struct uwo_engine *engine, struct transfer *newest, struct transfer *oldest)
 {
@@ -39,8 +39,10 @@ void events_make_room(struct loop *loop, struct transfer *transfer, uint64_t byt
            extra->inbox_count <= INBOX_MAX / 2;
     if (room)
         extra->room_wanted = false;
+    if (room && transfer->serves && transfer->session->call && !transfer->session->call->dropped)
+        call_room(atomic_load(&engine->front), transfer->session->call);
     pthread_mutex_unlock(&engine->lock);
-    if (room)
+    if (room && !transfer->serves)
         events_raise(loop, transfer, EVENT_ROOM);
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/drive.h"
 #include "engine/engine.h"
+#include "engine/front.h"
 #include "engine/upload.h"
 
 enum {
@@ -11,7 +12,8 @@ enum {
     STOP_PATIENCE_US = 5000000, /* for a disk helper that does not come back */
 };
 
-static const uint64_t WAKE = UINT64_MAX; /* epoll data of wake_fd */
+/* Epoll data of wake_fd; from FRONT_DATA on, below it, that of what a front listens to. */
+static const uint64_t WAKE = UINT64_MAX;
 
 static void loop_mail(struct loop *loop, struct transfer *transfer)
 {
@@ -27,6 +29,10 @@ static void loop_mail(struct loop *loop, struct transfer *transfer)
         return;
     }
     flags = atomic_exchange(&transfer->mail_flags, 0);
+    if (transfer->serves) {
+        serve_mail(loop, transfer, flags);
+        return;
+    }
     if (flags & MAIL_DISK && transfer->wait == WAIT_DISK)
         drive_disk(loop, transfer);
     if (flags & MAIL_SUBMIT) {
@@ -56,8 +62,12 @@ static void loop_timers(struct loop *loop)
 {
     struct timer *timer;
 
-    while ((timer = timers_take(&loop->timers, loop->now_us / 1000)))
-        drive_timer(loop, list_entry(timer, struct transfer, timer));
+    while ((timer = timers_take(&loop->timers, loop->now_us / 1000))) {
+        if (loop->serving && timer == &loop->serving->listen_again)
+            listen_start(loop);
+        else
+            drive_timer(loop, list_entry(timer, struct transfer, timer));
+    }
 }
 
 static void loop_events(struct loop *loop, const struct epoll_event *events, int count)
@@ -71,6 +81,10 @@ static void loop_events(struct loop *loop, const struct epoll_event *events, int
 
         if (data == WAKE) /* edge-triggered: it need not be read */
             continue;
+        if (data >= FRONT_DATA) {
+            front_event(loop, (uint32_t)(data - FRONT_DATA));
+            continue;
+        }
 
         struct transfer *transfer = &engine->arena[id & slot_mask];
 
@@ -81,8 +95,7 @@ static void loop_events(struct loop *loop, const struct epoll_event *events, int
     }
 }
 
-/* Stop every transfer of this loop. */
-static void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *))
+void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *))
 {
     struct uwo_engine *engine = loop->engine;
     uint32_t top;
@@ -90,7 +103,7 @@ static void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct 
     pthread_mutex_lock(&engine->lock);
     top = engine->arena_top;
     pthread_mutex_unlock(&engine->lock);
-    for (uint32_t i = 0; i < top && loop->live > 0; i++) {
+    for (uint32_t i = 0; i < top; i++) {
         struct transfer *transfer = &engine->arena[i];
         bool mine;
 
@@ -116,7 +129,8 @@ static bool loop_stopping(struct loop *loop)
     if (loop->stop_by_us == 0) {
         loop->stop_by_us = loop->now_us + STOP_PATIENCE_US;
         loop_mails(loop); /* nothing is posted after `stopping`: these are the last */
-        loop_stop_all(loop, loop_cancel);
+        if (loop->live > 0)
+            loop_stop_all(loop, loop_cancel);
     } else if (loop->now_us >= loop->stop_by_us) {
         loop_stop_all(loop, drive_leave_behind);
     }
@@ -166,6 +180,7 @@ static void *loop_run(void *argument)
 
     for (;;) {
         loop->pipes.refused = false;
+        front_turn(loop);
         loop_mails(loop);
         upload_serve(loop);
         drive_ready(loop);

@@ -30,8 +30,7 @@ void park_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
         timers_set(&loop->timers, &transfer->timer, due_ms);
 }
 
-/* Have epoll watch the client.  Returns 0 or a positive errno. */
-static int park_watch(struct loop *loop, struct transfer *transfer)
+int park_watch(struct loop *loop, struct transfer *transfer)
 {
     uint64_t id = atomic_load_explicit(&transfer->id, memory_order_relaxed);
 

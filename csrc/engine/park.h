@@ -7,6 +7,9 @@
 /* Arm the timer for the next time this transfer must be looked at, at until_us at the latest. */
 void park_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us);
 
+/* Have epoll watch the client.  Returns 0 or a positive errno. */
+int park_watch(struct loop *loop, struct transfer *transfer);
+
 /* Put it on the ready list: it goes on when the others have had their turn. */
 void park_later(struct loop *loop, struct transfer *transfer);
 

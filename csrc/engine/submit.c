@@ -3,92 +3,7 @@
 #include <string.h>
 
 #include "engine/drive.h"
-
-/* ---- instructions: from the caller's form into ours ---- */
-
-static int submit_copy(const struct sys *sys, const struct uwo_instruction *from,
-                       struct instruction *to)
-{
-    if (from->kind == UWO_SEND) {
-        to->data = from->data;
-        if (from->flags & UWO_BORROW || to->count == 0)
-            return 0;
-
-        void *copy = sys->alloc(to->count);
-
-        if (!copy)
-            return -ENOMEM;
-        to->data = memcpy(copy, from->data, to->count);
-        to->flags |= OWNS_DATA;
-        return 0;
-    }
-    to->offset = from->offset;
-    to->fd = from->fd;
-    if (from->flags & UWO_KEEP_FD) {
-        to->fd = sys->duplicate(from->fd);
-        if (to->fd < 0)
-            return to->fd;
-        to->flags |= OWNS_FD;
-    }
-    return 0;
-}
-
-static void submit_uncopy(const struct sys *sys, const struct instruction *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].flags & OWNS_DATA)
-            sys->release((void *)(uintptr_t)list[i].data);
-        if (list[i].flags & OWNS_FD)
-            sys->close(list[i].fd);
-    }
-}
-
-/* Fill `list`; what was duplicated and copied is released again on failure. */
-static int submit_copy_all(const struct sys *sys, const struct submission *submission,
-                           struct instruction *list)
-{
-    const struct uwo_program *program = submission->program;
-
-    for (size_t i = 0; i < program->count; i++) {
-        const struct uwo_instruction *from = &program->instructions[i];
-
-        list[i] = (struct instruction){
-            .kind = (uint8_t)from->kind,
-            .flags = submission->checked[i].from_pipe ? FROM_PIPE : 0,
-            .fd = -1,
-            .count = submission->checked[i].count,
-        };
-
-        int status = submit_copy(sys, from, &list[i]);
-
-        if (status == 0)
-            continue;
-        submit_uncopy(sys, list, i);
-        return status;
-    }
-    return 0;
-}
-
-/* From now on the descriptors that move are ours. */
-static void submit_take_fds(struct instruction *list, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (list[i].fd >= 0)
-            list[i].flags |= OWNS_FD;
-    }
-}
-
-/* Bytes that count against the high-water mark. */
-static uint64_t submit_waiting(const struct instruction *list, uint32_t count)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (task_type_of(list[i].kind)->known_size)
-            bytes += list[i].count;
-    }
-    return bytes;
-}
+#include "engine/instructions.h"
 
 /* ---- reserve ---- */
 
@@ -146,7 +61,7 @@ static int submit_fill_program(const struct sys *sys, struct transfer *transfer,
         list = sys->alloc(count * sizeof *list);
     if (!list)
         return -ENOMEM;
-    status = submit_copy_all(sys, submission, list);
+    status = instructions_copy(sys, submission->program, submission->checked, list);
     if (status < 0) {
         if (list != transfer->first)
             sys->release(list);
@@ -154,7 +69,7 @@ static int submit_fill_program(const struct sys *sys, struct transfer *transfer,
     }
     program_init(&transfer->program, list, (uint32_t)count, transfer->growing);
     if (transfer->growing)
-        transfer->extra->waiting = submit_waiting(list, (uint32_t)count);
+        transfer->extra->waiting = instructions_bytes(list, (uint32_t)count);
     return 0;
 }
 
@@ -246,7 +161,7 @@ void submit_abandon(struct uwo_engine *engine, const uint64_t *ids, size_t count
 
 /* ---- commit ---- */
 
-static uint8_t submit_least_loaded(const struct uwo_engine *engine, uint32_t first)
+uint8_t submit_least_loaded(const struct uwo_engine *engine, uint32_t first)
 {
     uint32_t threads = engine->options.threads;
     uint32_t best = first % threads;
@@ -270,7 +185,7 @@ static void submit_own(struct transfer *transfer, uint64_t now_us)
     struct instruction *list = (struct instruction *)(uintptr_t)transfer->program.list;
     struct extra *extra = transfer->extra;
 
-    submit_take_fds(list, transfer->program.count);
+    instructions_take(list, transfer->program.count);
     limits_start(&transfer->limits, now_us);
     if (extra && extra->pace.rate)
         pace_start(&extra->pace, now_us);
@@ -392,10 +307,10 @@ static int submit_append_locked(const struct sys *sys, struct transfer *transfer
         return UWO_E_INVALID;
     if (!submit_reserve_inbox(sys, extra, count))
         return -ENOMEM;
-    submit_take_fds(list, (uint32_t)count);
+    instructions_take(list, (uint32_t)count);
     memcpy(&extra->inbox[extra->inbox_count], list, count * sizeof *list);
     extra->inbox_count += (uint32_t)count;
-    extra->waiting += submit_waiting(list, (uint32_t)count);
+    extra->waiting += instructions_bytes(list, (uint32_t)count);
     return 0;
 }
 
@@ -424,7 +339,7 @@ static int submit_append_copy(struct uwo_engine *engine, uint64_t id,
     const struct sys *sys = engine->sys;
     size_t count = submission->program->count;
     struct transfer *transfer;
-    int status = submit_copy_all(sys, submission, list);
+    int status = instructions_copy(sys, submission->program, submission->checked, list);
 
     if (status < 0)
         return status;
@@ -438,7 +353,7 @@ static int submit_append_copy(struct uwo_engine *engine, uint64_t id,
     else
         pthread_mutex_unlock(&engine->lock);
     if (status < 0)
-        submit_uncopy(sys, list, count);
+        instructions_release(sys, list, count);
     return status;
 }
 

@@ -26,6 +26,9 @@ struct submission {
  * another transfer's), UWO_E_FULL, UWO_E_CLOSED, -ENOMEM or -EMFILE. */
 int submit_reserve(struct uwo_engine *engine, const struct submission *submission, uint64_t *id);
 
+/* The loop with the least to do; `first` decides between equals. */
+uint8_t submit_least_loaded(const struct uwo_engine *engine, uint32_t first);
+
 /* Take over what was reserved and start it. */
 void submit_commit(struct uwo_engine *engine, const uint64_t *ids, size_t count);
 

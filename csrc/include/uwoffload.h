@@ -321,6 +321,190 @@ const char *uwo_stats_field_name(uint32_t field);
 uint64_t uwo_stats_value(const struct uwo_stats *stats, uint32_t worker, uint32_t thread,
                          uint32_t field);
 
+/* ---- Site --------------------------------------------------------------- */
+
+/* Which directory answers which paths.  A path prefix "" or "/x" (no slash at its end) holds what
+ * lies below it: "/x" holds "/x" and "/x/a", not "/xy". */
+struct uwo_mount {
+    uint32_t size;
+    const char *prefix;
+    const char *target; /* a directory, or one file (then only the very prefix is answered) */
+    bool keep_prefix;   /* the prefix is part of the file name below target too */
+};
+
+/* "html" (lower case, no dot): "text/html; charset=utf-8". */
+struct uwo_type {
+    uint32_t size;
+    const char *ending;
+    const char *type;
+};
+
+/* Everything is copied. */
+struct uwo_site_options {
+    size_t size;
+    const struct uwo_mount *mounts; /* asked in this order */
+    size_t mount_count;
+    const char *const *index_names; /* for directories, in this order */
+    size_t index_count;
+    const struct uwo_type *types; /* in any order; of equal endings the last counts */
+    size_t type_count;
+    bool application; /* what no mount answers goes to Python; else it is a 404 */
+    bool siblings;    /* offer name.br and name.gz to clients that take them */
+};
+
+struct uwo_site;
+
+/* Make an immutable site.  Opens every target (a descriptor each).  Gives *site.
+ * Returns UWO_OK, UWO_E_INVALID (a target that is missing: error->index says which mount), or
+ * -errno.  Thread: any. */
+int uwo_site_create(const struct uwo_site_options *options, struct uwo_site **site,
+                    struct uwo_error *error);
+
+/* Drop the caller's reference; a front that uses it has its own.  NULL is allowed. */
+void uwo_site_destroy(struct uwo_site *site);
+
+/* ---- Front -------------------------------------------------------------- */
+
+enum uwo_protocol { UWO_HTTP = 1, UWO_UWSGI = 2 };
+
+/* A listening stream socket, borrowed until the front is destroyed.  It is made non-blocking. */
+struct uwo_listener {
+    uint32_t size;
+    int32_t fd;
+    uint32_t protocol; /* enum uwo_protocol */
+};
+
+/* Zero means the default of every field. */
+struct uwo_front_options {
+    size_t size;
+    const struct uwo_listener *listeners;
+    size_t listener_count;
+    struct uwo_site *site;         /* NULL: everything goes to Python */
+    bool application;              /* somebody calls uwo_front_take */
+    bool body_streamed;            /* hand requests over before their bodies have arrived */
+    uint32_t connections_max;      /* of this front; default 10000.  At the limit idle ones are
+                                     * closed first, then nothing is accepted */
+    uint32_t requests_max;         /* of one connection; default 10000 */
+    uint32_t head_size_max;        /* bytes of a request head (uwsgi: a packet); default 16384 */
+    uint32_t target_size_max;      /* bytes; default 8192 */
+    uint32_t fields_max;           /* at most 128; default 100 */
+    uint64_t body_size_max;        /* bytes; more: 413; default 1 GiB */
+    uint32_t body_memory_max;      /* bytes kept in memory; larger bodies go to a file in
+                                     * spool_directory; default 65536, at most 131072 */
+    const char *spool_directory;   /* default "/tmp" */
+    uint32_t head_timeout_ms;      /* from its first byte to its last; default 10000 */
+    uint32_t keepalive_timeout_ms; /* idle between requests; default 15000; UWO_NONE: no
+                                     * keep-alive at all */
+    uint32_t no_progress_ms;       /* no byte moved of a body, either way; default 30000 */
+    uint32_t queue_max;            /* requests that wait for Python in this worker; at the bound
+                                     * nothing is accepted; default 1024 */
+    uint32_t files_max;            /* entries of the open-file cache per thread; default 1024;
+                                     * UWO_NONE: none */
+    uint32_t files_valid_ms;       /* how long one is believed; default 1000 */
+    int32_t overflow_send_fd;      /* a SEQPACKET pair that all workers share: requests no */
+    int32_t overflow_receive_fd;   /* thread here is free for; both 0: none.  Borrowed */
+    int32_t log_fd;                /* access log, a line per request; 0: none.  Borrowed */
+    uint32_t balance_count;        /* workers that share the listeners; default 1 */
+};
+
+struct uwo_front;
+
+/* Start to serve on the engine's threads.  Gives *front; the engine must outlive it.  options is
+ * copied.  Returns UWO_OK, UWO_E_INVALID, UWO_E_CLOSED, UWO_E_FORKED or -errno.  Thread: any. */
+int uwo_front_create(struct uwo_engine *engine, const struct uwo_front_options *options,
+                     struct uwo_front **front, struct uwo_error *error);
+
+/* Another site from now on; requests being answered keep theirs.  Thread: any. */
+int uwo_front_swap_site(struct uwo_front *front, struct uwo_site *site);
+
+/* Accept nothing more; close idle connections; every request under way is answered, with
+ * "Connection: close".  Idempotent.  Thread: any. */
+int uwo_front_drain(struct uwo_front *front);
+
+/* Connections alive, and requests that wait for Python or are with it.  Thread: any. */
+uint64_t uwo_front_connections(const struct uwo_front *front);
+uint64_t uwo_front_waiting(const struct uwo_front *front);
+
+/* Cut what is left, and free.  Requests taken and not answered die with it: no thread may still
+ * use one.  NULL is allowed. */
+void uwo_front_destroy(struct uwo_front *front);
+
+struct uwo_field {
+    uint32_t size;
+    uint32_t name_size;
+    const char *name;
+    const char *value;
+    uint32_t value_size;
+};
+
+enum uwo_request_kind {
+    UWO_REQUEST = 1,
+    UWO_REQUEST_ROOM = 2, /* a growing answer can take more (or its client has gone) */
+};
+
+/* A request for Python.  Not terminated unless it says so. */
+struct uwo_request {
+    size_t size;
+    uint64_t id;   /* of its transfer: for uwo_transfer_append, _finish, _cancel, _progress */
+    uint32_t kind; /* enum uwo_request_kind */
+    uint32_t protocol;
+    uint32_t minor; /* HTTP/1.minor */
+    uint32_t field_count;
+    const struct uwo_field *fields;
+    const char *method;
+    const char *target; /* as sent */
+    const char *path;   /* decoded once, normalised; terminated; NULL when that is not possible */
+    const char *query;
+    const char *peer; /* "127.0.0.1:4711", "[::1]:4711", "" for UNIX sockets; terminated */
+    uint32_t method_size;
+    uint32_t target_size;
+    uint32_t path_size;
+    uint32_t query_size;
+    uint64_t body_size; /* bytes of the body; UINT64_MAX when it is streamed and chunked */
+    const void *body;   /* all of it, when in memory */
+    int32_t body_fd;    /* all of it, when in a file, else -1; the request's own: duplicate it */
+    bool body_streamed; /* read it by uwo_request_read */
+    bool chunked;       /* set by a growing answer of unknown length: what is appended must be
+                         * framed as chunks, and the last one sent before uwo_transfer_finish */
+    void *user;         /* yours */
+};
+
+/* The next request for this thread: taken until uwo_request_answer (or _drop).  Waits up to
+ * timeout_ms (-1: for ever).  Returns 1 with *request, 0 on time-out or after uwo_front_wake,
+ * -EINTR when a signal handler ran.  Thread: any number of them. */
+int uwo_front_take(struct uwo_front *front, int timeout_ms, struct uwo_request **request);
+
+/* Make one uwo_front_take return 0. */
+void uwo_front_wake(struct uwo_front *front);
+
+/* The next bytes of a streamed body, waiting for the client up to no_progress_ms.  Returns their
+ * number, 0 at its end, -ETIMEDOUT, -ECONNRESET, -EPROTO (bad framing), -EFBIG, or -EINTR. */
+int64_t uwo_request_read(struct uwo_request *request, void *data, size_t size);
+
+/* What to answer. */
+struct uwo_answer {
+    size_t size;
+    uint32_t status;                /* 200 to 599 */
+    uint32_t flags;                 /* UWO_GROWING: uwo_transfer_append and _finish follow */
+    const struct uwo_field *fields; /* Content-Length, Connection, Date and Transfer-Encoding are
+                                     * ours: refused here */
+    size_t field_count;
+    const struct uwo_program *program; /* the body; borrowed; its descriptors move unless kept */
+    int64_t length; /* growing: of the whole body, or -1: chunked, or until the close (HTTP/1.0) */
+};
+
+/* Answer.  The first attempt is made here, without waiting; the rest is done by a thread of the
+ * engine.  On success the request is gone, unless the answer grows: then it stays, as the receiver
+ * of UWO_REQUEST_ROOM, until uwo_request_drop.  On failure (UWO_E_INVALID, UWO_E_GONE: the client
+ * went; -errno) it stays, nothing is taken, and another answer may be tried.  Thread: who took it.
+ * */
+int uwo_request_answer(struct uwo_request *request, const struct uwo_answer *answer,
+                       struct uwo_error *error);
+
+/* Done with a request.  One that was not answered gets a 500; a growing answer that was not
+ * finished is cut. */
+void uwo_request_drop(struct uwo_request *request);
+
 /* ---- Information -------------------------------------------------------- */
 
 const char *uwo_version(void);

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/serving.h"
 #include "sys/sys.h"
 
 #ifndef SYS_cachestat
@@ -484,6 +485,18 @@ const struct sys sys_linux = {
     .open_file = linux_open_file,
     .resize = linux_resize,
     .map = linux_map,
+    .accept = serving_accept,
+    .look = serving_look,
+    .open_root = serving_open_root,
+    .file_stamp = serving_file_stamp,
+    .read_now = serving_read_now,
+    .spool = serving_spool,
+    .wall_us = serving_wall_us,
+    .write_log = serving_write_log,
+    .listening = serving_listening,
+    .random = serving_random,
+    .send_message = serving_send_message,
+    .receive_message = serving_receive_message,
 };
 
 const struct sys *sys_default = &sys_linux;

@@ -40,6 +40,33 @@ struct sys_socket {
 
 enum { SYS_STREAM = 1 };
 
+/* What openat2 found beneath a directory. */
+struct sys_found {
+    int fd;         /* regular files: open for reading; else -1 */
+    int error;      /* 0, or a positive errno: nothing was found, or not looked */
+    bool directory; /* neither: a FIFO, device or socket, which is never opened */
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size;
+    int64_t mtime_ns;
+};
+
+/* Who connected: "127.0.0.1:4711", "[::1]:4711", "" for UNIX sockets; terminated. */
+enum { SYS_PEER_SIZE = 56 };
+
+struct sys_peer {
+    uint8_t family; /* 4, 6, or 0 */
+    uint16_t port;
+    uint8_t address[16];
+};
+
+/* A message with descriptors beside it. */
+struct sys_part {
+    const void *data;
+    size_t size;
+};
+enum { SYS_MESSAGE_PARTS = 6, SYS_MESSAGE_FDS = 2 };
+
 enum sys_shut { SYS_SHUT_WRITE, SYS_SHUT_BOTH };
 
 struct sys {
@@ -96,6 +123,24 @@ struct sys {
     int64_t (*read_at)(int fd, void *data, size_t length, int64_t offset);        /* disk */
     int64_t (*write_at)(int fd, const void *data, size_t length, int64_t offset); /* disk */
     void (*close_file)(int fd);                                                   /* disk */
+
+    /* serving.  accept: EAGAIN EMFILE ENFILE ENOMEM ECONNABORTED and what a network may say; the
+     * socket is non-blocking.  look: `cached` answers EAGAIN when it would wait for a disk. */
+    int (*accept)(int listen_fd, struct sys_peer *peer);
+    void (*look)(int root_fd, const char *path, bool cached, struct sys_found *found);
+    int (*open_root)(const char *path, bool *directory); /* ENOENT EACCES ... */
+    int (*file_stamp)(int fd, uint64_t *size, int64_t *mtime_ns);
+    int64_t (*read_now)(int fd, void *data, size_t length, int64_t offset); /* EAGAIN: disk */
+    int (*spool)(const char *directory);                           /* disk; a file without a name */
+    int64_t (*wall_us)(void);                                      /* since 1970 */
+    int64_t (*write_log)(int fd, const void *data, size_t length); /* may wait */
+    int (*listening)(int fd, bool *tcp); /* EINVAL: it does not listen; ENOTSOCK EBADF */
+    int (*random)(uint64_t *number);
+
+    /* datagrams with descriptors between workers: EAGAIN EMSGSIZE ENOBUFS ECONNREFUSED EPIPE */
+    int64_t (*send_message)(int fd, const struct sys_part *parts, int count, const int *fds,
+                            int fd_count);
+    int64_t (*receive_message)(int fd, void *data, size_t size, int *fds, int *fd_count);
 
     /* shared memory for the statistics block */
     int (*memory_file)(const char *name); /* EMFILE ENFILE ENOMEM */

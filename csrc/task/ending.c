@@ -14,6 +14,11 @@ void ending_init(struct ending *ending, bool give_back, bool settle, bool failed
     };
 }
 
+void ending_leave(struct ending *ending)
+{
+    *ending = (struct ending){ .state = CLOSING };
+}
+
 bool ending_next(const struct ending *ending, struct op *op)
 {
     static const uint8_t wants[] = {
@@ -43,7 +48,7 @@ void ending_step(struct ending *ending, const struct op_result *result)
         else if (ending->state == SHUTTING && ending->settle)
             ending->state = SETTLING;
         else
-            ending->state = LINGERING;
+            ending->state = ending->plain ? CLOSING : LINGERING;
         return;
     case LINGERING:
     case PUSHING:

@@ -3,7 +3,8 @@
  *   close, all is well:
  *     SHUTTING -- shut -------------> SETTLING, or LINGERING when it need not settle
  *              -- errno ------------> ABORTING   lost
- *     SETTLING -- acknowledged -----> LINGERING
+ *              -- shut, plain ------> CLOSING
+ *     SETTLING -- acknowledged -----> LINGERING, or CLOSING when plain
  *              -- errno ------------> ABORTING   lost
  *     LINGERING -- input is drained-> CLOSING
  *     CLOSING -- closed ------------> ENDED
@@ -21,6 +22,7 @@
 struct ending {
     uint8_t state : 4;
     bool settle : 1; /* wait until the client has acknowledged everything */
+    bool plain : 1;  /* nothing unread can come: no lingering */
     bool lost : 1;   /* the client did not acknowledge everything; see error */
     int16_t error;   /* positive errno behind it: ECANCELED when the want was withdrawn */
 };
@@ -28,6 +30,9 @@ struct ending {
 /* give_back: the socket returns to its submitter; settle: wait for the last acknowledgement;
  * failed: the program did not finish. */
 void ending_init(struct ending *ending, bool give_back, bool settle, bool failed);
+
+/* Close, and say nothing: somebody else has the connection. */
+void ending_leave(struct ending *ending);
 
 /* The operation wanted now; false when all is done. */
 bool ending_next(const struct ending *ending, struct op *op);

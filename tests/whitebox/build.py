@@ -1,4 +1,7 @@
-"""Compile csrc/base and csrc/task, with a few accessors, into the extension `_whitebox`."""
+"""Compile the pure folders of csrc, with a few accessors, into the extension `_whitebox`.
+
+Each `*.cdef` here declares what tests may reach, `<name>_accessors.h` beside it includes it.
+"""
 
 import contextlib
 import fcntl
@@ -18,7 +21,7 @@ from cffi import FFI
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CSRC = ROOT / "csrc"
-FOLDERS = ("base", "task")
+FOLDERS = ("base", "proto", "task", "site", "conn")
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 
@@ -61,8 +64,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 def compile_to(target: Path) -> None:
     ffi = FFI()
-    ffi.cdef((HERE / "whitebox.cdef").read_text(encoding="utf-8"))
-    ffi.set_source("_whitebox", (HERE / "whitebox_accessors.h").read_text(encoding="utf-8"))
+    for declarations in sorted(HERE.glob("*.cdef")):
+        ffi.cdef(declarations.read_text(encoding="utf-8"))
+    accessors = [path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*_accessors.h"))]
+    ffi.set_source("_whitebox", "\n".join(accessors))
     binding = target.with_name("_whitebox.c")
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
         ffi.emit_c_code(str(binding))

@@ -1,0 +1,465 @@
+#include "engine/answer.h"
+
+#include <string.h>
+
+#include "engine/drive.h"
+#include "engine/instructions.h"
+
+/* A body of bytes up to here travels with the head in one send. */
+enum { MERGE_MAX = 16 << 10, FIXED_FIELDS_SIZE = 256 };
+
+void serve_return(struct uwo_engine *engine, struct transfer *transfer)
+{
+    uint8_t thread = transfer->thread;
+    bool signal = false;
+
+    pthread_mutex_lock(&engine->lock);
+    if (!engine->stopped)
+        signal = transfer_post(engine, transfer, MAIL_BACK);
+    pthread_mutex_unlock(&engine->lock);
+    if (signal)
+        engine->sys->event_signal(engine->loops[thread].wake_fd);
+}
+
+/* ---- the head ---- */
+
+/* How the end of the body is told. */
+enum framing { BY_LENGTH, BY_CHUNKS, BY_CLOSE, NO_BODY };
+
+static enum framing answer_framing(const struct session *session, const struct uwo_answer *answer,
+                                   bool known)
+{
+    if (answer->status == 204 || answer->status == 304)
+        return NO_BODY;
+    if (known)
+        return BY_LENGTH;
+    if (answer->flags & UWO_GROWING && session->conn.protocol == CONN_HTTP &&
+        session->conn.minor >= 1)
+        return BY_CHUNKS;
+    return BY_CLOSE;
+}
+
+static size_t answer_head_room(const struct uwo_answer *answer)
+{
+    size_t room = FIXED_FIELDS_SIZE;
+
+    for (size_t i = 0; i < answer->field_count; i++)
+        room += answer->fields[i].name_size + answer->fields[i].value_size + 4;
+    return room;
+}
+
+static void answer_head(struct response *head, struct front *front, const struct session *session,
+                        const struct uwo_answer *answer, enum framing framing, uint64_t length)
+{
+    char date[DATE_SIZE];
+    struct answer_context context = {
+        .now_seconds = front->sys->wall_us() / 1000000,
+        .date = date,
+        .keep_alive = session->conn.keep_alive,
+    };
+
+    date_format(context.now_seconds, date);
+    response_begin(head, (int)answer->status);
+    for (size_t i = 0; i < answer->field_count; i++) {
+        const struct uwo_field *field = &answer->fields[i];
+
+        response_field(head, (struct span){ field->name, field->name_size },
+                       (struct span){ field->value, field->value_size });
+    }
+    if (framing == BY_LENGTH)
+        response_number(head, SPAN("Content-Length"), length);
+    else if (framing == BY_CHUNKS)
+        response_field(head, SPAN("Transfer-Encoding"), SPAN("chunked"));
+    answer_common(head, &context, session->conn.minor);
+    response_end(head);
+}
+
+/* ---- the program ---- */
+
+/* The answer's instructions with the head in front.  Returns their number or -errno. */
+static int answer_fill(struct front *front, const struct response *head,
+                       const struct uwo_answer *answer, const struct checked *checked,
+                       struct instruction *list)
+{
+    const struct sys *sys = front->sys;
+    const struct uwo_program *program = answer->program;
+    size_t merged = 0;
+    size_t first = 0;
+    char *start;
+    struct uwo_program rest;
+    int status;
+
+    if (program->count > 0 && program->instructions[0].kind == UWO_SEND &&
+        checked[0].count <= MERGE_MAX) {
+        merged = checked[0].count;
+        first = 1;
+    }
+    start = sys->alloc(head->used + merged);
+    if (!start)
+        return -ENOMEM;
+    memcpy(start, head->data, head->used);
+    if (merged > 0)
+        memcpy(start + head->used, program->instructions[0].data, merged);
+    list[0] = (struct instruction){
+        .kind = UWO_SEND, .flags = OWNS_DATA, .fd = -1, .count = head->used + merged, .data = start
+    };
+    rest = (struct uwo_program){ .size = sizeof rest,
+                                 .instructions = program->instructions + first,
+                                 .count = program->count - first };
+    status = instructions_copy(sys, &rest, checked + first, list + 1);
+    if (status < 0) {
+        sys->release(start);
+        return status;
+    }
+    return (int)(rest.count + 1);
+}
+
+static bool answer_length(const struct uwo_answer *answer, const struct checked *checked,
+                          uint64_t *length)
+{
+    *length = 0;
+    if (answer->flags & UWO_GROWING) {
+        *length = (uint64_t)answer->length;
+        return answer->length >= 0;
+    }
+    for (size_t i = 0; i < answer->program->count; i++) {
+        if (checked[i].count == TASK_TO_THE_END)
+            return false;
+        *length += checked[i].count;
+    }
+    return true;
+}
+
+/* Under engine->lock: may it be answered?  From now on its loop waits for us. */
+static struct transfer *answer_begin(struct call *call)
+{
+    struct uwo_engine *engine = call->front->engine;
+    struct transfer *transfer = NULL;
+
+    pthread_mutex_lock(&engine->lock);
+    if (!call->gone && !call->answering)
+        transfer = transfer_find(engine, call->request.id);
+    call->answering = transfer != NULL;
+    pthread_mutex_unlock(&engine->lock);
+    return transfer;
+}
+
+static void answer_release(struct call *call)
+{
+    pthread_mutex_lock(&call->front->engine->lock);
+    call->answering = false;
+    pthread_mutex_unlock(&call->front->engine->lock);
+}
+
+/* The list is complete: nothing can fail any more. */
+static void answer_start(struct call *call, struct transfer *transfer, struct instruction *list,
+                         uint32_t count, bool growing)
+{
+    struct front *front = call->front;
+    struct session *session = transfer->session;
+
+    instructions_take(list, count);
+    transfer->growing = transfer->shared = growing;
+    if (growing) {
+        transfer->extra->high_water = 1 << 20;
+        transfer->extra->waiting = instructions_bytes(list, count);
+    } else {
+        session->call = NULL;
+    }
+    session->conn.state = CONN_ANSWERING;
+    session->answer_start = atomic_load(&transfer->bytes_queued);
+    session->answered_python = true;
+    reply_start(front, transfer, list, count, front->sys->now_us());
+    queue_answered(&front->queue);
+    if (drive_answer(front->engine, transfer))
+        stats_add_shared(front->engine->callers_stats, STATS_finished_inline, 1);
+    else
+        stats_add_shared(front->engine->callers_stats, STATS_handed_over, 1);
+}
+
+static bool answer_prepare(struct call *call, struct transfer *transfer, bool growing)
+{
+    const struct sys *sys = call->front->sys;
+
+    if (!growing)
+        return true;
+    if (!transfer_extra(sys, transfer))
+        return false;
+    transfer->extra->inbox_finished = transfer->extra->room_wanted = false;
+    transfer->extra->waiting = 0;
+    return true;
+}
+
+static int answer_build(struct call *call, struct transfer *transfer,
+                        const struct uwo_answer *answer, const struct checked *checked)
+{
+    static const struct uwo_program nothing = { .size = sizeof nothing };
+    struct front *front = call->front;
+    const struct sys *sys = front->sys;
+    struct session *session = transfer->session;
+    struct uwo_answer told = *answer;
+    uint64_t length;
+    bool known = answer_length(answer, checked, &length);
+    enum framing framing = answer_framing(session, answer, known);
+    bool growing = answer->flags & UWO_GROWING && framing != NO_BODY && !session->conn.head_only;
+    size_t room = answer_head_room(answer);
+    struct response head = { .data = sys->alloc(room), .size = room };
+    struct instruction *list = sys->alloc((answer->program->count + 2) * sizeof *list);
+    int count = -ENOMEM;
+
+    session->conn.keep_alive = conn_keeps(&session->conn) && framing != BY_CLOSE &&
+                               !atomic_load(&front->draining);
+    if (framing == NO_BODY || session->conn.head_only)
+        told.program = &nothing;
+    if (head.data && list && answer_prepare(call, transfer, growing)) {
+        answer_head(&head, front, session, answer, framing, length);
+        count = answer_fill(front, &head, &told, checked, list);
+    }
+    if (count > 0) {
+        session->status = (uint16_t)answer->status;
+        session->head_size = (uint32_t)head.used;
+        call->request.chunked = growing && framing == BY_CHUNKS;
+        call->answered = growing;
+        answer_start(call, transfer, list, (uint32_t)count, growing);
+    } else {
+        sys->release(list);
+    }
+    sys->release(head.data);
+    return count < 0 ? count : 0;
+}
+
+/* Descriptors of a program that is not sent after all (HEAD, 204) are ours all the same. */
+static void answer_close_unsent(const struct sys *sys, const struct uwo_answer *answer)
+{
+    for (size_t i = 0; i < answer->program->count; i++) {
+        const struct uwo_instruction *instruction = &answer->program->instructions[i];
+
+        if (instruction->kind != UWO_SEND && !(instruction->flags & UWO_KEEP_FD))
+            sys->close(instruction->fd);
+    }
+}
+
+int answer_make(struct call *call, const struct uwo_answer *answer, const struct checked *checked)
+{
+    struct uwo_engine *engine = call->front->engine;
+    struct transfer *transfer = answer_begin(call);
+    bool bodiless = answer->status == 204 || answer->status == 304;
+    bool growing;
+    int status;
+
+    if (!transfer)
+        return UWO_E_GONE;
+    bodiless = bodiless || transfer->session->conn.head_only;
+    status = answer_build(call, transfer, answer, checked);
+    if (status < 0) {
+        answer_release(call);
+        return status;
+    }
+    if (bodiless)
+        answer_close_unsent(engine->sys, answer);
+    growing = call->answered;
+    if (growing)
+        answer_release(call);
+    else
+        call_free(call);
+    serve_return(engine, transfer);
+    return 0;
+}
+
+/* It has been told that no more comes.  Under engine->lock. */
+static bool answer_finished(struct uwo_engine *engine, const struct call *call)
+{
+    const struct transfer *transfer = transfer_find(engine, call->request.id);
+
+    return call->answered && transfer && transfer->extra && transfer->extra->inbox_finished;
+}
+
+void answer_drop(struct call *call)
+{
+    static const char text[] = "500 Internal Server Error\n";
+    static const struct uwo_field fields[] = {
+        { sizeof *fields, 12, "Content-Type", "text/plain", 10 },
+    };
+    struct uwo_engine *engine = call->front->engine;
+    uint64_t id = call->request.id;
+    bool gone;
+    bool cut;
+
+    if (!call->answered) {
+        struct uwo_instruction body = {
+            .size = sizeof body, .kind = UWO_SEND, .fd = -1, .count = sizeof text - 1, .data = text
+        };
+        struct uwo_program program = { .size = sizeof program, .instructions = &body, .count = 1 };
+        struct uwo_answer answer = { .size = sizeof answer,
+                                     .status = 500,
+                                     .fields = fields,
+                                     .field_count = 1,
+                                     .program = &program };
+        struct checked checked = { .count = sizeof text - 1 };
+
+        if (answer_make(call, &answer, &checked) == 0)
+            return;
+        queue_answered(&call->front->queue);
+    }
+    queue_forget(&call->front->queue, call);
+    pthread_mutex_lock(&engine->lock);
+    gone = call->gone;
+    call->dropped = true; /* the connection frees it, if there is one */
+    cut = !gone && !answer_finished(engine, call);
+    pthread_mutex_unlock(&engine->lock);
+    if (cut)
+        submit_cancel(engine, id);
+    if (gone)
+        call_free(call);
+}
+
+/* ---- reading ---- */
+
+/* What was read behind the piece goes back to where it came from. */
+static bool answer_unread(const struct sys *sys, struct session *session, const char *data,
+                          size_t size)
+{
+    if (size == 0)
+        return true;
+    session->stash = sys->alloc(size);
+    if (!session->stash)
+        return false;
+    memcpy(session->stash, data, size);
+    session->stash_size = (uint32_t)size;
+    return true;
+}
+
+/* Raw bytes: what the connection had, or the socket's next ones. */
+static int64_t answer_raw(struct front *front, struct transfer *transfer, char *data, size_t size)
+{
+    const struct sys *sys = front->sys;
+    struct session *session = transfer->session;
+    char *stash = session->stash;
+    size_t had = session->stash_size;
+    size_t part = had < size ? had : size;
+    int64_t got;
+
+    if (stash) {
+        session->stash = NULL;
+        session->stash_size = 0;
+        memcpy(data, stash, part);
+        if (!answer_unread(sys, session, stash + part, had - part))
+            part = 0;
+        sys->release(stash);
+        return part > 0 ? (int64_t)part : -ENOMEM;
+    }
+    while ((got = sys->receive(transfer->client_fd, data, size)) == -EAGAIN) {
+        int ready = sys->event_wait(transfer->client_fd, (int)front->limits.no_progress_ms);
+
+        if (ready <= 0)
+            return ready == 0 ? -ETIMEDOUT : ready;
+    }
+    return got == 0 ? -ECONNRESET : got;
+}
+
+static int64_t answer_content(struct front *front, struct transfer *transfer, char *data,
+                              size_t size)
+{
+    struct session *session = transfer->session;
+
+    while (!conn_body_ended(&session->conn)) {
+        int64_t got = answer_raw(front, transfer, data, size);
+        size_t used = 0;
+        size_t content_size = 0;
+
+        if (got < 0)
+            return got;
+        /* Content moves to the front; framing falls out. */
+        while (used < (size_t)got && !conn_body_ended(&session->conn)) {
+            struct span content;
+            int status;
+            size_t step = conn_body(&session->conn, &front->limits, data + used, (size_t)got - used,
+                                    front->sys->now_us(), &content, &status);
+
+            if (status != 0)
+                return status == 413 ? -EFBIG : -EPROTO;
+            memmove(data + content_size, content.data, content.size);
+            content_size += content.size;
+            used += step;
+        }
+        if (!answer_unread(front->sys, session, data + used, (size_t)got - used))
+            return -ENOMEM;
+        if (content_size > 0)
+            return (int64_t)content_size;
+    }
+    return 0;
+}
+
+int64_t answer_read(struct call *call, void *data, size_t size)
+{
+    static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct front *front = call->front;
+    struct transfer *transfer = answer_begin(call);
+    struct conn *conn;
+    int64_t got;
+
+    if (!transfer)
+        return -ECONNRESET;
+    conn = &transfer->session->conn;
+    if (conn->expects && !conn_body_ended(conn)) {
+        conn->expects = false;
+        got = front->sys->send(transfer->client_fd, leave, sizeof leave - 1, false);
+        if (got > 0)
+            atomic_fetch_add(&transfer->bytes_queued, (uint64_t)got);
+    }
+    transfer->session->read_by_python = true;
+    got = answer_content(front, transfer, data, size);
+    answer_release(call);
+    return got;
+}
+
+/* ---- taking ---- */
+
+int answer_take(struct front *front, int timeout_ms, struct call **call)
+{
+    uint64_t until_us = front->sys->now_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
+
+    for (;;) {
+        uint64_t now_us;
+        int status;
+
+        *call = queue_next(&front->queue);
+        if (*call)
+            return 1;
+        *call = overflow_take(front);
+        if (*call) {
+            queue_adopted(&front->queue);
+            answer_spill(front);
+            return 1;
+        }
+        now_us = front->sys->now_us();
+        if (timeout_ms >= 0 && now_us >= until_us && timeout_ms > 0)
+            return 0;
+        status = queue_wait(&front->queue,
+                            timeout_ms <= 0 ? timeout_ms : (int)((until_us - now_us + 999) / 1000));
+        if (status <= 0)
+            return status;
+    }
+}
+
+void answer_spill(struct front *front)
+{
+    struct call *call;
+
+    if (front->queue.overflow_fd < 0)
+        return;
+    while ((call = queue_surplus(&front->queue))) {
+        struct uwo_engine *engine = front->engine;
+        struct transfer *transfer = answer_begin(call);
+
+        if (transfer && overflow_send(front, transfer)) {
+            transfer->session->given = true;
+            serve_return(engine, transfer);
+            continue;
+        }
+        if (transfer)
+            answer_release(call);
+        queue_put(&front->queue, call, true);
+        return;
+    }
+}

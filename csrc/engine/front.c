@@ -1,0 +1,310 @@
+#include "engine/front.h"
+
+#include <string.h>
+
+#include "engine/answer.h"
+#include "engine/drive.h"
+
+enum { OUTPUT_SIZE = ANSWER_HEAD_MAX + SMALL_MAX + 64 };
+
+/* ---- one loop's part ---- */
+
+static int serving_init(struct serving *serving, struct front *front)
+{
+    const struct sys *sys = front->sys;
+    const struct uwo_front_options *options = &front->options;
+    int status;
+
+    serving->front = front;
+    serving->date_seconds = -1;
+    serving->reserve_fd = -1;
+    list_init(&serving->idle);
+    timer_init(&serving->listen_again);
+    serving->site = sites_hold(front->site);
+    status = files_init(&serving->files, sys, options->files_max,
+                        options->files_valid_ms * UINT64_C(1000));
+    if (status == 0 && options->log_fd >= 0)
+        status = log_buffer_init(&serving->log, sys);
+    serving->input = sys->alloc(INPUT_SIZE);
+    serving->output = sys->alloc(OUTPUT_SIZE);
+    if (status == 0 && (!serving->input || !serving->output))
+        status = -ENOMEM;
+    if (status == 0)
+        status = serving->reserve_fd = sys->event_open();
+    return status < 0 ? status : 0;
+}
+
+static void serving_deinit(struct serving *serving, const struct sys *sys)
+{
+    if (!serving->front)
+        return;
+    files_deinit(&serving->files);
+    log_buffer_deinit(&serving->log, sys);
+    sites_drop(serving->site);
+    sys->release(serving->input);
+    sys->release(serving->output);
+    if (serving->reserve_fd >= 0)
+        sys->close(serving->reserve_fd);
+    serving->front = NULL;
+}
+
+/* ---- turns ---- */
+
+static void front_swap(struct serving *serving)
+{
+    struct front *front = serving->front;
+
+    pthread_mutex_lock(&front->lock);
+    if (serving->site != front->site) {
+        sites_drop(serving->site);
+        serving->site = sites_hold(front->site);
+    }
+    pthread_mutex_unlock(&front->lock);
+}
+
+/* Requests that found the overflow queue full wait for room in it: the first loop watches it. */
+static void front_watch_overflow(struct loop *loop, int action)
+{
+    struct front *front = loop->serving->front;
+
+    if (loop->index == 0 && front->queue.overflow_fd >= 0)
+        loop->sys->epoll_set(loop->epoll_fd, action, front->options.overflow_send_fd,
+                             EPOLLOUT | EPOLLET, FRONT_DATA + OVERFLOW_EVENT);
+}
+
+static void front_close_idle(struct loop *loop)
+{
+    while (serve_close_idle(loop))
+        ;
+}
+
+static void front_cut(struct loop *loop, struct transfer *transfer)
+{
+    if (transfer->serves)
+        drive_stop(loop, transfer, UWO_CANCELLED);
+}
+
+static void front_leave(struct loop *loop)
+{
+    struct front *front = loop->serving->front;
+
+    listen_stop(loop);
+    timers_clear(&loop->serving->listen_again);
+    loop_stop_all(loop, front_cut);
+    if (loop->stats[STATS_connections] > 0)
+        return; /* a helper has some; looked at again when it comes back */
+    front_watch_overflow(loop, EPOLL_CTL_DEL);
+    loop->serving->gone = true;
+    loop->serving = NULL;
+    pthread_mutex_lock(&front->lock);
+    front->away++;
+    pthread_cond_signal(&front->left);
+    pthread_mutex_unlock(&front->lock);
+}
+
+void front_turn(struct loop *loop)
+{
+    struct front *front = atomic_load_explicit(&loop->engine->front, memory_order_acquire);
+    struct serving *serving = loop->serving;
+    uint32_t changes;
+
+    if (!front)
+        return;
+    if (serving)
+        files_trim(&serving->files);
+    changes = atomic_load_explicit(&front->changes, memory_order_acquire);
+    if (!serving) {
+        serving = &front->servings[loop->index];
+        if (serving->gone)
+            return;
+        loop->serving = serving;
+        atomic_store(&loop->stats[STATS_connections], 0);
+        front_watch_overflow(loop, EPOLL_CTL_ADD);
+        listen_start(loop);
+    }
+    if (atomic_load_explicit(&front->stopping, memory_order_relaxed)) {
+        front_leave(loop);
+        return;
+    }
+    if (serving->seen == changes)
+        return;
+    serving->seen = changes;
+    front_swap(serving);
+    if (atomic_load(&front->draining)) {
+        listen_stop(loop);
+        timers_clear(&serving->listen_again);
+        front_close_idle(loop);
+    }
+}
+
+void front_event(struct loop *loop, uint32_t number)
+{
+    if (!loop->serving)
+        return;
+    if (number == OVERFLOW_EVENT)
+        answer_spill(loop->serving->front);
+    else if (loop->serving->listening)
+        listen_event(loop, number);
+}
+
+/* ---- from outside ---- */
+
+static void front_tell(struct front *front)
+{
+    struct uwo_engine *engine = front->engine;
+
+    atomic_fetch_add(&front->changes, 1);
+    for (uint32_t i = 0; i < engine->options.threads; i++)
+        engine->sys->event_signal(engine->loops[i].wake_fd);
+}
+
+static void front_limits(struct front *front)
+{
+    const struct uwo_front_options *options = &front->options;
+
+    front->limits = (struct conn_limits){
+        .head = { .head_size = options->head_size_max,
+                  .target_size = options->target_size_max,
+                  .field_count = options->fields_max },
+        .body_size = options->body_size_max,
+        .requests = options->requests_max,
+        .head_ms = options->head_timeout_ms,
+        .keepalive_ms = options->keepalive_timeout_ms == UWO_NONE ? CONN_NEVER_MS
+                                                                  : options->keepalive_timeout_ms,
+        .no_progress_ms = options->no_progress_ms,
+    };
+}
+
+static int front_listeners(struct front *front)
+{
+    for (size_t i = 0; i < front->options.listener_count; i++) {
+        const struct uwo_listener *from = &front->options.listeners[i];
+        struct listener *listener = &front->listeners[i];
+        int status;
+
+        listener->fd = from->fd;
+        listener->protocol = (uint8_t)from->protocol;
+        status = front->sys->listening(from->fd, &listener->tcp);
+        if (status == 0)
+            status = front->sys->nonblocking(from->fd, true);
+        if (status < 0)
+            return status;
+    }
+    front->listener_count = (uint32_t)front->options.listener_count;
+    front->options.listeners = NULL;
+    return 0;
+}
+
+static int front_init(struct front *front)
+{
+    const struct sys *sys = front->sys;
+    uint32_t threads = front->engine->options.threads;
+    size_t directory_size = strlen(front->options.spool_directory) + 1;
+    int overflow_fd = front->options.overflow_receive_fd;
+    int status = front_listeners(front);
+
+    front_limits(front);
+    front->spool_directory = sys->alloc(directory_size);
+    front->servings = sys->alloc(threads * sizeof *front->servings);
+    front->log_buffers = sys->alloc(threads * sizeof(struct log_buffer *));
+    front->overflow = overflow_fd >= 0 ? sys->alloc(MESSAGE_MAX) : NULL;
+    if (!front->spool_directory || !front->servings || !front->log_buffers ||
+        (overflow_fd >= 0 && !front->overflow))
+        return -ENOMEM;
+    memcpy(front->spool_directory, front->options.spool_directory, directory_size);
+    front->options.spool_directory = front->spool_directory;
+    memset(front->servings, 0, threads * sizeof *front->servings);
+    if (sys->random(&front->boundary) < 0)
+        front->boundary = sys->now_us() ^ (uint64_t)(uintptr_t)front;
+    if (status == 0)
+        status = queue_init(&front->queue, sys, overflow_fd);
+    for (uint32_t i = 0; status == 0 && i < threads; i++) {
+        status = serving_init(&front->servings[i], front);
+        front->log_buffers[i] = &front->servings[i].log;
+    }
+    if (status == 0)
+        status = log_start(&front->log, sys, front->options.log_fd, front->log_buffers, threads);
+    return status;
+}
+
+static void front_free(struct front *front)
+{
+    const struct sys *sys = front->sys;
+
+    log_stop(&front->log);
+    for (uint32_t i = 0; front->servings && i < front->engine->options.threads; i++)
+        serving_deinit(&front->servings[i], sys);
+    queue_deinit(&front->queue);
+    sites_drop(front->site);
+    sys->release(front->servings);
+    sys->release(front->log_buffers);
+    sys->release(front->spool_directory);
+    sys->release(front->overflow);
+    pthread_cond_destroy(&front->left);
+    pthread_mutex_destroy(&front->lock);
+    pthread_mutex_destroy(&front->overflow_lock);
+    sys->release(front);
+}
+
+int front_create(struct uwo_engine *engine, const struct uwo_front_options *options,
+                 struct front **out)
+{
+    const struct sys *sys = engine->sys;
+    struct front *front = sys->alloc_aligned(_Alignof(struct front), sizeof *front);
+    struct front *none = NULL;
+    int status;
+
+    if (!front)
+        return -ENOMEM;
+    memset(front, 0, sizeof *front);
+    front->engine = engine;
+    front->sys = sys;
+    front->options = *options;
+    front->site = sites_hold((struct site_made *)options->site);
+    pthread_mutex_init(&front->lock, NULL);
+    pthread_cond_init(&front->left, NULL);
+    pthread_mutex_init(&front->overflow_lock, NULL);
+    status = front_init(front);
+    if (status == 0 && !atomic_compare_exchange_strong(&engine->front, &none, front))
+        status = UWO_E_INVALID;
+    if (status < 0) {
+        front_free(front);
+        return status;
+    }
+    *out = front;
+    front_tell(front);
+    return 0;
+}
+
+void front_swap_site(struct front *front, struct site_made *site)
+{
+    struct site_made *before;
+
+    pthread_mutex_lock(&front->lock);
+    before = front->site;
+    front->site = sites_hold(site);
+    pthread_mutex_unlock(&front->lock);
+    sites_drop(before);
+    front_tell(front);
+}
+
+void front_drain(struct front *front)
+{
+    atomic_store(&front->draining, true);
+    front_tell(front);
+}
+
+void front_destroy(struct front *front)
+{
+    struct uwo_engine *engine = front->engine;
+
+    atomic_store(&front->draining, true);
+    atomic_store(&front->stopping, true);
+    front_tell(front);
+    pthread_mutex_lock(&front->lock);
+    while (!atomic_load(&engine->stopping) && front->away < engine->options.threads)
+        pthread_cond_wait(&front->left, &front->lock);
+    pthread_mutex_unlock(&front->lock);
+    atomic_store(&engine->front, NULL);
+    front_free(front);
+}

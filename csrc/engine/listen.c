@@ -1,0 +1,198 @@
+/* listen: how a loop comes by its connections.
+ *
+ * All loops of all workers watch the same listeners with EPOLLEXCLUSIVE, so a connection wakes one
+ * of them.  The kernel always wakes whoever stands first in the listener's wait queue, which would
+ * pile everything on one loop; so a loop that has taken its share goes to the end of the queue
+ * (steps back): after STEP_BACK_AFTER accepts, or as soon as it holds more connections than the
+ * mean.
+ *
+ * When descriptors run out, the oldest idle connection is closed for the new one; when there is
+ * none, the reserve descriptor is given up for a moment, to tell the client 503.  Nothing here can
+ * spin: what cannot be accepted is left alone for PAUSE_MS. */
+#include "engine/drive.h"
+#include "engine/front.h"
+
+enum {
+    ACCEPTS_MAX = 64,    /* a turn */
+    STEP_BACK_AFTER = 8, /* accepts */
+    PAUSE_MS = 50,
+    ABOVE_MEAN = 8 /* so many connections more than the mean are no reason to step back */
+};
+
+static void listen_watch(struct loop *loop, int action)
+{
+    struct front *front = loop->serving->front;
+
+    for (uint32_t i = 0; i < front->listener_count; i++)
+        loop->sys->epoll_set(loop->epoll_fd, action, front->listeners[i].fd,
+                             EPOLLIN | EPOLLEXCLUSIVE, FRONT_DATA + i);
+}
+
+void listen_start(struct loop *loop)
+{
+    struct front *front = loop->serving->front;
+
+    if (loop->serving->listening || atomic_load(&front->draining))
+        return;
+    loop->serving->listening = true;
+    listen_watch(loop, EPOLL_CTL_ADD);
+}
+
+void listen_stop(struct loop *loop)
+{
+    if (!loop->serving->listening)
+        return;
+    loop->serving->listening = false;
+    listen_watch(loop, EPOLL_CTL_DEL);
+}
+
+void listen_pause(struct loop *loop)
+{
+    listen_stop(loop);
+    timers_set(&loop->timers, &loop->serving->listen_again, loop->now_us / 1000 + PAUSE_MS);
+}
+
+/* Connections of an average loop, over all workers that share the listeners. */
+static uint64_t listen_mean(const struct front *front)
+{
+    const struct uwo_engine_options *options = &front->engine->options;
+    const struct uwo_stats *stats = front->engine->stats;
+    uint32_t workers = front->options.balance_count;
+    uint64_t sum = 0;
+
+    if (workers > stats->header->workers_max)
+        workers = stats->header->workers_max;
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        for (uint32_t thread = 0; thread < options->threads; thread++)
+            sum += stats_slot(stats, worker, thread)[STATS_connections];
+    }
+    return sum / (workers * options->threads);
+}
+
+static bool listen_shared(const struct front *front)
+{
+    return front->options.balance_count * front->engine->options.threads > 1;
+}
+
+/* To the end of the wait queues, when it was our turn long enough. */
+static void listen_step_back(struct loop *loop, uint32_t accepted)
+{
+    struct serving *serving = loop->serving;
+    struct front *front = serving->front;
+
+    if (!listen_shared(front))
+        return;
+    serving->accepted += accepted;
+    if (serving->accepted < STEP_BACK_AFTER &&
+        loop->stats[STATS_connections] <= listen_mean(front) + ABOVE_MEAN)
+        return;
+    serving->accepted = 0;
+    listen_watch(loop, EPOLL_CTL_DEL);
+    listen_watch(loop, EPOLL_CTL_ADD);
+}
+
+/* No descriptor is to be had: say so to one client. */
+static void listen_turn_away(struct loop *loop, const struct listener *listener)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+                               "Content-Length: 0\r\n\r\n";
+    struct serving *serving = loop->serving;
+    struct sys_peer peer;
+    int fd;
+
+    if (serving->reserve_fd >= 0)
+        loop->sys->close(serving->reserve_fd);
+    fd = loop->sys->accept(listener->fd, &peer);
+    if (fd >= 0) {
+        if (listener->protocol == CONN_HTTP)
+            loop->sys->send(fd, text, sizeof text - 1, false);
+        loop->sys->shutdown(fd, SYS_SHUT_WRITE);
+        loop->sys->close(fd);
+        stats_add(loop->stats, STATS_refused, 1);
+    }
+    serving->reserve_fd = loop->sys->event_open();
+}
+
+/* Room for one more connection?  At the limit an idle one goes first. */
+static bool listen_room(struct loop *loop)
+{
+    struct front *front = loop->serving->front;
+
+    if (front->options.application && queue_waiting(&front->queue) >= front->options.queue_max)
+        return false;
+    return atomic_load_explicit(&front->connections, memory_order_relaxed) <
+               front->options.connections_max ||
+           serve_close_idle(loop);
+}
+
+static void listen_take(struct loop *loop, const struct listener *listener, int fd,
+                        const struct sys_peer *peer)
+{
+    struct transfer *transfer = serve_open(loop->serving->front, fd, (uint8_t)loop->index,
+                                           listener->protocol, listener->tcp, peer, loop->now_us);
+
+    if (transfer) {
+        stats_add(loop->stats, STATS_accepted, 1);
+        serve_accepted(loop, transfer);
+    } else {
+        loop->sys->close(fd);
+        stats_add(loop->stats, STATS_refused, 1);
+    }
+}
+
+/* Out of something.  True when it is worth another try. */
+static bool listen_failed(struct loop *loop, const struct listener *listener, int error)
+{
+    switch (error) {
+    case -ECONNABORTED:
+    case -EINTR:
+    case -EPROTO:
+    case -EPERM:
+        return true;
+    case -EMFILE:
+    case -ENFILE:
+        files_shrink(&loop->serving->files, 16);
+        if (serve_close_idle(loop))
+            return true;
+        listen_turn_away(loop, listener);
+        listen_pause(loop);
+        return false;
+    case -EAGAIN:
+        return false;
+    default:
+        listen_pause(loop);
+        return false;
+    }
+}
+
+void listen_event(struct loop *loop, uint32_t number)
+{
+    struct serving *serving = loop->serving;
+    const struct listener *listener = &serving->front->listeners[number];
+    uint32_t most = listen_shared(serving->front) ? STEP_BACK_AFTER : ACCEPTS_MAX;
+    uint32_t wanted = serving->accept_hint < most ? serving->accept_hint + 1 : most;
+    uint32_t accepted = 0;
+    bool emptied = false;
+
+    while (accepted < wanted && serving->listening) {
+        struct sys_peer peer;
+        int fd;
+
+        if (!listen_room(loop)) {
+            listen_pause(loop);
+            return;
+        }
+        fd = loop->sys->accept(listener->fd, &peer);
+        if (fd >= 0) {
+            accepted++;
+            listen_take(loop, listener, fd, &peer);
+        } else if (!listen_failed(loop, listener, fd)) {
+            emptied = true;
+            break;
+        }
+    }
+    /* The listener says so when more are there: no call is spent on finding out, but in a burst. */
+    serving->accept_hint = emptied ? accepted / 2 : accepted == wanted ? wanted * 2 - 1 : 0;
+    if (serving->listening && accepted > 0)
+        listen_step_back(loop, accepted);
+}

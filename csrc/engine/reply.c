@@ -1,0 +1,306 @@
+/* reply: answers that the engine makes itself.
+ *
+ * A small one goes out in one send, head and body together, straight from the loop's buffer. 
+ * Others, and what such a send leaves over, become the program of the transfer.  The last byte of a
+ * file that goes by program is kept back until the file was found to be what it was: a client must
+ * see that a file changed on the way. */
+#include <string.h>
+
+#include "base/ensure.h"
+#include "engine/front.h"
+
+static uint64_t reply_queued(const struct transfer *transfer)
+{
+    return atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
+}
+
+void reply_start(struct front *front, struct transfer *transfer, struct instruction *list,
+                 uint32_t count, uint64_t now_us)
+{
+    program_init(&transfer->program, list, count, transfer->growing);
+    transfer->program.bytes_queued = reply_queued(transfer);
+    transfer->program.bytes_received = 0;
+    transfer->released = 0;
+    transfer->stop = 0;
+    transfer->phase = PHASE_RUNNING;
+    limits_start(&transfer->limits, now_us);
+    transfer->limits.moved = atomic_load(&transfer->bytes_acked);
+    transfer->limits.deadline_ms = LIMITS_NEVER;
+    transfer->limits.no_progress_ms = front->limits.no_progress_ms;
+}
+
+void reply_context(struct loop *loop, const struct session *session, struct answer_context *context)
+{
+    struct serving *serving = loop->serving;
+    int64_t now = loop->sys->wall_us() / 1000000;
+
+    if (now != serving->date_seconds) {
+        date_format(now, serving->date);
+        serving->date_seconds = now;
+    }
+    *context = (struct answer_context){
+        .now_seconds = now,
+        .date = serving->date,
+        .keep_alive = conn_keeps(&session->conn),
+        .boundary = serving->front->boundary ^ loop->now_us * UINT64_C(0x9e3779b97f4a7c15),
+    };
+}
+
+/* ---- by program ---- */
+
+static void *reply_copy(const struct sys *sys, const void *data, size_t size)
+{
+    void *copy = sys->alloc(size ? size : 1);
+
+    return copy ? memcpy(copy, data, size) : NULL;
+}
+
+static bool reply_send(const struct sys *sys, const void *data, size_t size, struct instruction *to)
+{
+    *to = (struct instruction){ .kind = UWO_SEND, .flags = OWNS_DATA, .fd = -1, .count = size };
+    to->data = reply_copy(sys, data, size);
+    return to->data != NULL;
+}
+
+/* The last byte of all is kept back. */
+static void reply_keep_tail(struct session *session, struct instruction *last)
+{
+    last->count--;
+    session->tail = true;
+    session->tail_text = last->kind == UWO_SEND;
+    if (!session->tail_text)
+        session->tail_offset = (uint64_t)last->offset + last->count;
+}
+
+static bool reply_fill(const struct sys *sys, struct session *session, const struct answer *answer,
+                       struct instruction *list)
+{
+    uint32_t filled = 0;
+    bool good = reply_send(sys, answer->head.data, answer->head.used, &list[filled++]);
+
+    for (uint32_t i = 0; good && i < answer->part_count; i++) {
+        const struct answer_part *part = &answer->parts[i];
+
+        if (part->file)
+            list[filled++] = (struct instruction){
+                .kind = UWO_SEND_FILE,
+                .fd = session->file->fd,
+                .count = part->count,
+                .offset = (int64_t)part->offset,
+            };
+        else
+            good = reply_send(sys, part->data, part->count, &list[filled++]);
+    }
+    if (good)
+        return true;
+    for (uint32_t i = 0; i < filled; i++) {
+        if (list[i].flags & OWNS_DATA)
+            sys->release((void *)(uintptr_t)list[i].data);
+    }
+    return false;
+}
+
+static void reply_by_program(struct loop *loop, struct transfer *transfer)
+{
+    struct session *session = transfer->session;
+    const struct answer *answer = &loop->serving->answer;
+    uint32_t count = answer->part_count + 1;
+    struct instruction *list = transfer->first;
+
+    if (count > INLINE_INSTRUCTIONS)
+        list = loop->sys->alloc(count * sizeof *list);
+    if (list && !reply_fill(loop->sys, session, answer, list)) {
+        if (list != transfer->first)
+            loop->sys->release(list);
+        list = NULL;
+    }
+    if (!list) {
+        serve_cut(transfer);
+        return;
+    }
+    if (session->file)
+        reply_keep_tail(session, &list[count - 1]);
+    reply_start(loop->serving->front, transfer, list, count, loop->now_us);
+}
+
+bool reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
+{
+    struct session *session = transfer->session;
+    const struct open_file *file = session->file;
+    struct instruction *last = transfer->first;
+    uint64_t size;
+    int64_t mtime_ns;
+
+    session->tail = false;
+    if (front->sys->file_stamp(file->fd, &size, &mtime_ns) < 0 || size != file->info.size ||
+        mtime_ns != file->info.mtime_ns) {
+        transfer->program.outcome = UWO_SOURCE_FAILED;
+        transfer->program.error = ESTALE;
+        return false;
+    }
+    if (session->tail_text)
+        *last = (struct instruction){ .kind = UWO_SEND, .fd = -1, .count = 1, .data = "\n" };
+    else
+        *last = (struct instruction){ .kind = UWO_SEND_FILE,
+                                      .fd = file->fd,
+                                      .count = 1,
+                                      .offset = (int64_t)session->tail_offset };
+    reply_start(front, transfer, last, 1, now_us);
+    return true;
+}
+
+/* ---- at once ---- */
+
+/* Head and body in the loop's buffer; 0 when the body is too large, or not in memory. */
+static size_t reply_gather(struct loop *loop, struct session *session)
+{
+    const struct answer *answer = &loop->serving->answer;
+    char *out = loop->serving->output;
+    size_t used = answer->head.used;
+
+    if (answer->body_size > SMALL_MAX)
+        return 0;
+    memcpy(out, answer->head.data, used);
+    for (uint32_t i = 0; i < answer->part_count; i++) {
+        const struct answer_part *part = &answer->parts[i];
+
+        if (!part->file) {
+            memcpy(out + used, part->data, part->count);
+        } else {
+            /* One byte more than there should be: a file that has grown is another file. */
+            bool whole = part->offset + part->count == session->file->info.size;
+            int64_t got = loop->sys->read_now(session->file->fd, out + used,
+                                              part->count + (whole ? 1 : 0), (int64_t)part->offset);
+
+            if (got != (int64_t)part->count)
+                return 0;
+        }
+        used += part->count;
+    }
+    return used;
+}
+
+static void reply_rest(struct loop *loop, struct transfer *transfer, const char *data, size_t size)
+{
+    if (reply_send(loop->sys, data, size, &transfer->first[0]))
+        reply_start(loop->serving->front, transfer, transfer->first, 1, loop->now_us);
+    else
+        serve_cut(transfer);
+}
+
+static void reply_at_once(struct loop *loop, struct transfer *transfer, size_t size)
+{
+    const char *data = loop->serving->output;
+    int64_t sent = loop->sys->send(transfer->client_fd, data, size, false);
+
+    if (sent == -EAGAIN || sent == -EINTR)
+        sent = 0;
+    if (sent < 0) {
+        transfer->program.outcome = UWO_CLIENT_GONE;
+        transfer->program.error = (int)-sent;
+        transfer->phase = PHASE_ANSWERED;
+        return;
+    }
+    stats_add(loop->stats, STATS_bytes_queued, (uint64_t)sent);
+    atomic_store_explicit(&transfer->bytes_queued, reply_queued(transfer) + (uint64_t)sent,
+                          memory_order_relaxed);
+    if ((size_t)sent < size) {
+        reply_rest(loop, transfer, data + sent, size - (size_t)sent);
+        return;
+    }
+    stats_add(loop->stats, STATS_finished_inline, 1);
+    transfer->program.outcome = UWO_FINISHED;
+    transfer->program.error = 0;
+    transfer->phase = PHASE_ANSWERED;
+}
+
+void reply(struct loop *loop, struct transfer *transfer)
+{
+    struct session *session = transfer->session;
+    const struct answer *answer = &loop->serving->answer;
+    size_t size;
+
+    ensure(session->conn.state == CONN_ANSWERING);
+    session->status = (uint16_t)answer->status;
+    session->head_size = (uint32_t)answer->head.used;
+    session->answer_start = reply_queued(transfer);
+    session->answered_python = false;
+    if (answer->head.failed) {
+        serve_cut(transfer);
+        return;
+    }
+    if (answer->file && answer->body_size > 0) {
+        session->file = (struct open_file *)(uintptr_t)answer->file;
+        files_pin(session->file);
+    }
+    size = reply_gather(loop, session);
+    if (size > 0)
+        reply_at_once(loop, transfer, size);
+    else
+        reply_by_program(loop, transfer);
+}
+
+void reply_status(struct loop *loop, struct transfer *transfer, int status)
+{
+    struct session *session = transfer->session;
+    struct answer_context context;
+
+    stats_add(loop->stats, STATS_requests_refused, 1);
+    conn_refuse(&session->conn, loop->now_us);
+    reply_context(loop, session, &context);
+    context.keep_alive = false;
+    answer_status(&loop->serving->answer, status, &context, session->conn.head_only,
+                  session->conn.minor);
+    reply(loop, transfer);
+}
+
+/* ---- the log ---- */
+
+void reply_note(struct front *front, struct log_buffer *buffer, struct session *session,
+                const struct request *request)
+{
+    static const struct span nothing = { NULL, 0 };
+    struct record **last = &session->records;
+    struct record *record;
+
+    if (!front->log.started)
+        return;
+    record = log_record(front->sys, buffer, &session->peer,
+                        request ? request->method_name : nothing,
+                        request ? request->target : nothing, session->conn.minor,
+                        request ? request_field(request, FIELD_REFERER) : nothing,
+                        request ? request_field(request, FIELD_USER_AGENT) : nothing);
+    if (!record)
+        return;
+    record->asked_us = session->asked_us;
+    while (*last)
+        last = &(*last)->next;
+    *last = record;
+}
+
+void reply_log(struct loop *loop, struct transfer *transfer, bool last)
+{
+    struct session *session = transfer->session;
+    uint64_t acked;
+    uint32_t count = 0;
+
+    if (!session->records)
+        return;
+    acked = transfer_acked(loop->sys, transfer);
+    for (const struct record *record = session->records; record; record = record->next)
+        count++;
+    while (session->records) {
+        struct record *record = session->records;
+        bool over = record->end != UINT64_MAX && (acked >= record->end || count > LOG_RECORDS_MAX);
+
+        if (!over && !last)
+            return;
+        if (record->end == UINT64_MAX)
+            record->over_us = loop->now_us;
+        if (!log_line(&loop->serving->front->log, &loop->serving->log, record, acked))
+            stats_add(loop->stats, STATS_log_dropped, 1);
+        session->records = record->next;
+        loop->sys->release(record);
+        count--;
+    }
+}
