@@ -113,7 +113,8 @@ static int client_take(struct uwo_engine *engine, struct transfer *transfer)
     if (transfer->registered)
         sys->epoll_set(engine->loops[transfer->thread].epoll_fd, EPOLL_CTL_DEL, fd, 0, 0);
     transfer->registered = false;
-    transfer_acked(sys, transfer);
+    if (!transfer->no_settle || !transfer->serves)
+        transfer_acked(sys, transfer);
     pthread_mutex_lock(&engine->lock); /* uwo_transfer_progress may be asking it */
     transfer_disown(engine, fd);
     transfer->client_fd = -1;

@@ -50,7 +50,7 @@ struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, 
         transfer->begun = true;
         transfer->thread = thread;
         transfer->phase = PHASE_SERVING;
-        transfer->no_settle = true;
+        transfer->no_settle = !front->log.started; /* then nobody asks what was acknowledged */
         transfer->program.list = transfer->first;
         limits_start(&transfer->limits, now_us);
     }
@@ -148,10 +148,11 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
     struct front *front = loop->serving->front;
     struct session *session = transfer->session;
 
-    if (session->tail && transfer->program.outcome == UWO_FINISHED &&
-        reply_tail(front, transfer, loop->now_us))
+    if (session->file && transfer->program.outcome == UWO_FINISHED && session->by_program &&
+        !session->tail_out && reply_checked(front, transfer) && session->tail) {
+        reply_tail(front, transfer, loop->now_us);
         return;
-    session->tail = false;
+    }
     serve_note_end(loop, session, transfer);
     stats_add(loop->stats, STATS_requests, 1);
     stats_add_shared(loop->stats, STATS_finished + transfer->program.outcome, 1);

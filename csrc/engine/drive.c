@@ -212,6 +212,8 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     } else {
         operated = operate(loop, transfer, op, &result);
     }
+    if (transfer->serves && operated != OPERATED_RESULT)
+        reply_hold_back(transfer);
     switch (operated) {
     case OPERATED_PENDING:
         park(loop, transfer, WAIT_DISK, false, UINT64_MAX, &result);

@@ -18,6 +18,7 @@ struct open_file {
     uint32_t root;
     uint64_t site;
     uint64_t checked_us;
+    uint64_t resident_us;   /* when all of it was last seen in memory; 0: never */
     struct open_file *next; /* in its bucket */
     struct list used;       /* in files->used, least lately first; alone: no longer in the cache */
     uint32_t path_size;

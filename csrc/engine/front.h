@@ -26,7 +26,7 @@ enum {
     NOTICED_CANCEL = 1 << 30, /* beside the bits of epoll */
     OVERFLOW_EVENT = 128,
     INPUT_SIZE = 128 << 10, /* per loop: what is read at once */
-    SMALL_MAX = 16 << 10,   /* bodies up to here travel with their head in one send */
+    SMALL_MAX = 8 << 10,   /* bodies up to here travel with their head in one send */
     LISTENERS_MAX = 64,
     MESSAGE_MAX = 192 << 10, /* of the overflow queue */
     LOOKS_MAX = 8,           /* look-ups of one request that go to a disk helper */
@@ -50,7 +50,9 @@ struct session {
     struct sys_peer peer;
     uint8_t tries;             /* look-ups of the present request that went to a disk */
     bool tail : 1;             /* a last byte is kept back until the file was found unchanged */
+    bool tail_out : 1;         /* it is on its way */
     bool tail_text : 1;        /* it is the '\n' of a last boundary */
+    bool by_program : 1;       /* the present answer did not go at once */
     bool drained : 1;          /* the last read came short: an edge will tell of more */
     bool ended : 1;            /* the client has ended its stream */
     bool answered_python : 1;  /* the present answer is Python's */
@@ -153,9 +155,14 @@ void reply_status(struct loop *loop, struct transfer *transfer, int status);
 void reply_start(struct front *front, struct transfer *transfer, struct instruction *list,
                  uint32_t count, uint64_t now_us);
 
-/* The program is over and a byte was kept back: send it, if the file is what it was.  True: there
- * is a program again. */
-bool reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us);
+/* The answer must wait for the first time: keep its last byte back. */
+void reply_hold_back(struct transfer *transfer);
+
+/* Is the file still what it was?  If not, that is the program's outcome. */
+bool reply_checked(struct front *front, struct transfer *transfer);
+
+/* A program for the byte that was kept back. */
+void reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us);
 
 /* Today's date for answers of this loop. */
 void reply_context(struct loop *loop, const struct session *session,

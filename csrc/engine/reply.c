@@ -1,13 +1,16 @@
 /* reply: answers that the engine makes itself.
  *
- * A small one goes out in one send, head and body together, straight from the loop's buffer. 
+ * A small one goes out in one send, head and body together, straight from the loop's buffer.
  * Others, and what such a send leaves over, become the program of the transfer.  The last byte of a
- * file that goes by program is kept back until the file was found to be what it was: a client must
+ * file that is not sent at once is kept back until the file was found to be what it was: a client must
  * see that a file changed on the way. */
 #include <string.h>
 
 #include "base/ensure.h"
 #include "engine/front.h"
+
+/* Files up to here are looked at as a whole. */
+enum { DIRECT_MAX = 2 << 20 };
 
 static uint64_t reply_queued(const struct transfer *transfer)
 {
@@ -23,6 +26,7 @@ void reply_start(struct front *front, struct transfer *transfer, struct instruct
     transfer->released = 0;
     transfer->stop = 0;
     transfer->phase = PHASE_RUNNING;
+    transfer->session->by_program = true;
     limits_start(&transfer->limits, now_us);
     transfer->limits.moved = atomic_load(&transfer->bytes_acked);
     transfer->limits.deadline_ms = LIMITS_NEVER;
@@ -60,16 +64,6 @@ static bool reply_send(const struct sys *sys, const void *data, size_t size, str
     *to = (struct instruction){ .kind = UWO_SEND, .flags = OWNS_DATA, .fd = -1, .count = size };
     to->data = reply_copy(sys, data, size);
     return to->data != NULL;
-}
-
-/* The last byte of all is kept back. */
-static void reply_keep_tail(struct session *session, struct instruction *last)
-{
-    last->count--;
-    session->tail = true;
-    session->tail_text = last->kind == UWO_SEND;
-    if (!session->tail_text)
-        session->tail_offset = (uint64_t)last->offset + last->count;
 }
 
 static bool reply_fill(const struct sys *sys, struct session *session, const struct answer *answer,
@@ -118,35 +112,56 @@ static void reply_by_program(struct loop *loop, struct transfer *transfer)
         serve_cut(transfer);
         return;
     }
-    if (session->file)
-        reply_keep_tail(session, &list[count - 1]);
     reply_start(loop->serving->front, transfer, list, count, loop->now_us);
 }
 
-bool reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
+void reply_hold_back(struct transfer *transfer)
 {
     struct session *session = transfer->session;
-    const struct open_file *file = session->file;
-    struct instruction *last = transfer->first;
+    struct instruction *list = (struct instruction *)(uintptr_t)transfer->program.list;
+    struct instruction *last;
+    uint64_t end;
+
+    if (transfer->phase != PHASE_RUNNING || !session->file || session->tail || session->tail_out)
+        return;
+    last = &list[transfer->program.count - 1];
+    end = (uint64_t)last->offset + last->count;
+    session->tail_text = last->kind == UWO_SEND;
+    session->tail_offset = session->tail_text ? 0 : end - 1;
+    session->tail = program_hold_back(&transfer->program, list);
+}
+
+bool reply_checked(struct front *front, struct transfer *transfer)
+{
+    const struct open_file *file = transfer->session->file;
     uint64_t size;
     int64_t mtime_ns;
 
+    if (front->sys->file_stamp(file->fd, &size, &mtime_ns) == 0 && size == file->info.size &&
+        mtime_ns == file->info.mtime_ns)
+        return true;
+    transfer->program.outcome = UWO_SOURCE_FAILED;
+    transfer->program.error = ESTALE;
+    return false;
+}
+
+void reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
+{
+    struct session *session = transfer->session;
+    struct instruction *last = transfer->first;
+
     session->tail = false;
-    if (front->sys->file_stamp(file->fd, &size, &mtime_ns) < 0 || size != file->info.size ||
-        mtime_ns != file->info.mtime_ns) {
-        transfer->program.outcome = UWO_SOURCE_FAILED;
-        transfer->program.error = ESTALE;
-        return false;
-    }
+    session->tail_out = true;
+    if (transfer->program.list != transfer->first)
+        front->sys->release((void *)(uintptr_t)transfer->program.list);
     if (session->tail_text)
         *last = (struct instruction){ .kind = UWO_SEND, .fd = -1, .count = 1, .data = "\n" };
     else
         *last = (struct instruction){ .kind = UWO_SEND_FILE,
-                                      .fd = file->fd,
+                                      .fd = session->file->fd,
                                       .count = 1,
                                       .offset = (int64_t)session->tail_offset };
     reply_start(front, transfer, last, 1, now_us);
-    return true;
 }
 
 /* ---- at once ---- */
@@ -180,12 +195,33 @@ static size_t reply_gather(struct loop *loop, struct session *session)
     return used;
 }
 
-static void reply_rest(struct loop *loop, struct transfer *transfer, const char *data, size_t size)
+static void reply_over(struct transfer *transfer, uint8_t outcome, int error)
 {
-    if (reply_send(loop->sys, data, size, &transfer->first[0]))
-        reply_start(loop->serving->front, transfer, transfer->first, 1, loop->now_us);
-    else
-        serve_cut(transfer);
+    transfer->program.outcome = outcome;
+    transfer->program.error = error;
+    transfer->phase = PHASE_ANSWERED;
+}
+
+/* Count what was sent.  A negative status that means "later" counts as nothing sent; otherwise the
+ * client has gone, and it is over. */
+static bool reply_count(struct loop *loop, struct transfer *transfer, int64_t *sent)
+{
+    if (*sent == -EAGAIN || *sent == -EINTR)
+        *sent = 0;
+    if (*sent < 0) {
+        reply_over(transfer, UWO_CLIENT_GONE, (int)-*sent);
+        return false;
+    }
+    stats_add(loop->stats, STATS_bytes_queued, (uint64_t)*sent);
+    atomic_store_explicit(&transfer->bytes_queued, reply_queued(transfer) + (uint64_t)*sent,
+                          memory_order_relaxed);
+    return true;
+}
+
+static void reply_finished(struct loop *loop, struct transfer *transfer)
+{
+    stats_add(loop->stats, STATS_finished_inline, 1);
+    reply_over(transfer, UWO_FINISHED, 0);
 }
 
 static void reply_at_once(struct loop *loop, struct transfer *transfer, size_t size)
@@ -193,25 +229,69 @@ static void reply_at_once(struct loop *loop, struct transfer *transfer, size_t s
     const char *data = loop->serving->output;
     int64_t sent = loop->sys->send(transfer->client_fd, data, size, false);
 
-    if (sent == -EAGAIN || sent == -EINTR)
-        sent = 0;
-    if (sent < 0) {
-        transfer->program.outcome = UWO_CLIENT_GONE;
-        transfer->program.error = (int)-sent;
-        transfer->phase = PHASE_ANSWERED;
+    if (!reply_count(loop, transfer, &sent))
+        return;
+    if ((size_t)sent == size)
+        reply_finished(loop, transfer);
+    else if (reply_send(loop->sys, data + sent, size - (size_t)sent, &transfer->first[0]))
+        reply_start(loop->serving->front, transfer, transfer->first, 1, loop->now_us);
+    else
+        serve_cut(transfer);
+}
+
+/* One range of a file that is in memory: looked at once a second. */
+static bool reply_is_direct(struct loop *loop, struct session *session)
+{
+    const struct answer *answer = &loop->serving->answer;
+    struct open_file *file = session->file;
+
+    if (!file || answer->part_count != 1 || answer->body_size > DIRECT_MAX ||
+        file->info.size > DIRECT_MAX)
+        return false;
+    if (loop->now_us - file->resident_us < RESIDENT_VALID_US)
+        return true;
+    if (loop->sys->file_cached(file->fd, 0, file->info.size) <= 0)
+        return false;
+    file->resident_us = loop->now_us;
+    return true;
+}
+
+/* Head and file by two calls; what they leave over by program. */
+static void reply_direct(struct loop *loop, struct transfer *transfer)
+{
+    struct session *session = transfer->session;
+    const struct answer *answer = &loop->serving->answer;
+    const struct answer_part *part = &answer->parts[0];
+    struct instruction *rest = transfer->first;
+    uint32_t count = 0;
+    int64_t head = loop->sys->send(transfer->client_fd, answer->head.data, answer->head.used, true);
+    int64_t body = 0;
+
+    if (!reply_count(loop, transfer, &head))
+        return;
+    if ((size_t)head < answer->head.used) {
+        if (!reply_send(loop->sys, answer->head.data + head, answer->head.used - (size_t)head,
+                        &rest[count++])) {
+            serve_cut(transfer);
+            return;
+        }
+    } else {
+        body = loop->sys->send_file(transfer->client_fd, session->file->fd, (int64_t)part->offset,
+                                    part->count);
+        if (!reply_count(loop, transfer, &body))
+            return;
+    }
+    if ((uint64_t)body == part->count) {
+        reply_finished(loop, transfer);
         return;
     }
-    stats_add(loop->stats, STATS_bytes_queued, (uint64_t)sent);
-    atomic_store_explicit(&transfer->bytes_queued, reply_queued(transfer) + (uint64_t)sent,
-                          memory_order_relaxed);
-    if ((size_t)sent < size) {
-        reply_rest(loop, transfer, data + sent, size - (size_t)sent);
-        return;
-    }
-    stats_add(loop->stats, STATS_finished_inline, 1);
-    transfer->program.outcome = UWO_FINISHED;
-    transfer->program.error = 0;
-    transfer->phase = PHASE_ANSWERED;
+    rest[count++] = (struct instruction){
+        .kind = UWO_SEND_FILE,
+        .fd = session->file->fd,
+        .count = part->count - (uint64_t)body,
+        .offset = (int64_t)part->offset + body,
+    };
+    reply_start(loop->serving->front, transfer, rest, count, loop->now_us);
 }
 
 void reply(struct loop *loop, struct transfer *transfer)
@@ -225,6 +305,7 @@ void reply(struct loop *loop, struct transfer *transfer)
     session->head_size = (uint32_t)answer->head.used;
     session->answer_start = reply_queued(transfer);
     session->answered_python = false;
+    session->tail = session->tail_out = session->by_program = false;
     if (answer->head.failed) {
         serve_cut(transfer);
         return;
@@ -236,6 +317,8 @@ void reply(struct loop *loop, struct transfer *transfer)
     size = reply_gather(loop, session);
     if (size > 0)
         reply_at_once(loop, transfer, size);
+    else if (reply_is_direct(loop, session))
+        reply_direct(loop, transfer);
     else
         reply_by_program(loop, transfer);
 }

@@ -1,148 +1,58 @@
 #include "proto/bytes.h"
 
 /* By kind of byte: which classes it is in. */
-#define C_ BYTE_CONTROL
-#define A_ (BYTE_TOKEN | BYTE_TARGET | BYTE_PATH | BYTE_HOST) /* letters, digits, most marks */
-#define H_ (BYTE_TARGET | BYTE_PATH | BYTE_HOST)              /* ( ) , ; = */
-#define K_ (BYTE_TARGET | BYTE_PATH | BYTE_TOKEN)             /* ^ ` | */
-#define P_ (BYTE_TARGET | BYTE_PATH)                          /* the other marks */
+#define ALL     (BYTE_TOKEN | BYTE_TARGET | BYTE_PATH | BYTE_HOST)
+#define NO_HOST (BYTE_TOKEN | BYTE_TARGET | BYTE_PATH)
+#define NO_NAME (BYTE_TARGET | BYTE_PATH | BYTE_HOST)
+#define MARK    (BYTE_TARGET | BYTE_PATH)
 
 const uint8_t byte_class[256] = {
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    0,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_, /* tab is text */
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    C_,
-    /*      !   "   #           $   %   &   '   (   )   *   +   ,   -   .   / */
-    0,
-    A_,
-    P_,
-    BYTE_TOKEN,
-    A_,
-    A_,
-    A_,
-    A_,
-    H_,
-    H_,
-    A_,
-    A_,
-    H_,
-    A_,
-    A_,
-    P_,
-    /* 0 to 9                               :   ;   <   =   >   ? */
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    P_,
-    H_,
-    P_,
-    H_,
-    P_,
-    BYTE_TARGET,
-    /* @, A to Z */
-    P_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    /*                                          [   \   ]   ^   _ */
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    P_,
-    P_,
-    P_,
-    K_,
-    A_,
-    /* `, a to z */
-    K_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    /*                                          {   |   }   ~ */
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    A_,
-    P_,
-    K_,
-    P_,
-    A_,
-    C_,
+    [0 ... 8] = BYTE_CONTROL,
+    [10 ... 31] = BYTE_CONTROL, /* 9, the tab, is text */
+    [127] = BYTE_CONTROL,
+    ['0' ... '9'] = ALL,
+    ['A' ... 'Z'] = ALL,
+    ['a' ... 'z'] = ALL,
+    ['!'] = ALL,
+    ['"'] = MARK,
+    ['#'] = BYTE_TOKEN,
+    ['$' ... '\''] = ALL, /* $ % & ' */
+    ['(' ... ')'] = NO_NAME,
+    ['*' ... '+'] = ALL,
+    [','] = NO_NAME,
+    ['-' ... '.'] = ALL,
+    ['/'] = MARK,
+    [':'] = MARK,
+    [';'] = NO_NAME,
+    ['<'] = MARK,
+    ['='] = NO_NAME,
+    ['>'] = MARK,
+    ['?'] = BYTE_TARGET,
+    ['@'] = MARK,
+    ['[' ... ']'] = MARK, /* [ \ ] */
+    ['^'] = NO_HOST,
+    ['_'] = ALL,
+    ['`'] = NO_HOST,
+    ['{'] = MARK,
+    ['|'] = NO_HOST,
+    ['}'] = MARK,
+    ['~'] = ALL,
 };
+
+bool bytes_are(struct span span, unsigned classes)
+{
+    for (size_t i = 0; i < span.size; i++) {
+        if (!byte_is(span.data[i], classes))
+            return false;
+    }
+    return true;
+}
+
+bool bytes_are_text(struct span span)
+{
+    return span.size == 0 ||
+           bytes_skip_text(span.data, span.data + span.size) == span.data + span.size;
+}
 
 struct span bytes_trim(struct span span)
 {
@@ -225,10 +135,12 @@ static const char *bytes_skip_name(const char *at, const char *end)
 
 bool bytes_host_ok(struct span host)
 {
-    const char *at = host.data, *end = host.data + host.size;
+    const char *at, *end;
 
     if (host.size == 0)
         return false;
+    at = host.data;
+    end = at + host.size;
     at = *at == '[' ? bytes_skip_literal(at, end) : bytes_skip_name(at, end);
     return at && bytes_port_ok(at, end);
 }

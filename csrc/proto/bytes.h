@@ -90,6 +90,10 @@ static inline const char *bytes_skip_text(const char *at, const char *end)
     return at;
 }
 
+/* All of a span, which may be empty, is made of bytes of these classes; of text. */
+bool bytes_are(struct span span, unsigned classes);
+bool bytes_are_text(struct span span);
+
 /* Without the blanks at its ends. */
 struct span bytes_trim(struct span span);
 

@@ -155,12 +155,14 @@ static bool date_read_dashed(struct span text, int64_t now_seconds, struct date 
 {
     enum { BEHIND_NAME = 24 };
     size_t size = date_weekday(text, true);
-    const char *at = text.data + size;
+    const char *at;
 
-    if (size == 0 || text.size != size + BEHIND_NAME || memcmp(at, ", ", 2) != 0 ||
-        !date_digits(at + 2, 2, &date->day) || at[4] != '-' || !date_month(at + 5, &date->month) ||
-        at[8] != '-' || !date_digits(at + 9, 2, &date->year) || at[11] != ' ' ||
-        !date_time(at + 12, date) || memcmp(at + 20, " GMT", 4) != 0)
+    if (size == 0 || text.size != size + BEHIND_NAME)
+        return false;
+    at = text.data + size;
+    if (memcmp(at, ", ", 2) != 0 || !date_digits(at + 2, 2, &date->day) || at[4] != '-' ||
+        !date_month(at + 5, &date->month) || at[8] != '-' || !date_digits(at + 9, 2, &date->year) ||
+        at[11] != ' ' || !date_time(at + 12, date) || memcmp(at + 20, " GMT", 4) != 0)
         return false;
     date->year = date_century(date->year, now_seconds);
     return true;

@@ -133,14 +133,10 @@ void response_end(struct response *response)
 
 bool response_token_ok(struct span name)
 {
-    const char *end = name.data + name.size;
-
-    return name.size && bytes_skip(name.data, end, BYTE_TOKEN) == end;
+    return name.size && bytes_are(name, BYTE_TOKEN);
 }
 
 bool response_value_ok(struct span value)
 {
-    const char *end = value.data + value.size;
-
-    return bytes_skip_text(value.data, end) == end;
+    return bytes_are_text(value);
 }

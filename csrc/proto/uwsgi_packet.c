@@ -191,11 +191,9 @@ static int uwsgi_packet_coding(const struct request *request)
 /* A peer that sends no PATH_INFO leaves the path in the target, still encoded. */
 static int uwsgi_packet_meaning(struct request *request)
 {
-    const char *end = request->method_name.data + request->method_name.size;
     const char *mark;
 
-    if (request->method_name.size == 0 ||
-        bytes_skip(request->method_name.data, end, BYTE_TOKEN) != end)
+    if (request->method_name.size == 0 || !bytes_are(request->method_name, BYTE_TOKEN))
         return 400;
     request->method = (uint8_t)request_method(request->method_name);
     request->decoded = request->path.size > 0;

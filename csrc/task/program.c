@@ -166,6 +166,27 @@ void program_grow(struct program *program, const struct instruction *list, uint3
     program->at = at;
 }
 
+bool program_hold_back(struct program *program, struct instruction *list)
+{
+    uint32_t last = program->count - 1;
+    struct task *task = &program->task;
+
+    if (program->state == ENDED || program->count == 0 || program->at > last)
+        return false;
+    if (program->at < last || !program->open) {
+        if (list[last].count < 2)
+            return false;
+        list[last].count--;
+    } else if (task->left > 0) {
+        task->left--;
+    } else if (task->want.length > 1) {
+        task->want.length--;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void program_finish(struct program *program)
 {
     program->growing = false;

@@ -59,6 +59,10 @@ void program_stop(struct program *program, uint8_t outcome, int error);
 void program_grow(struct program *program, const struct instruction *list, uint32_t count,
                   uint32_t at);
 
+/* Keep the last byte of the last instruction back: the program ends without it.  list: the
+ * program's, which changes.  False: it is too late, or there are not two bytes left. */
+bool program_hold_back(struct program *program, struct instruction *list);
+
 /* No more instructions will come. */
 void program_finish(struct program *program);
 
