@@ -114,6 +114,7 @@ void connection_end(struct loop *loop, struct transfer *transfer)
     transfer->stop = 0;
     ending_init(&transfer->ending, false, session->records != NULL, false);
     transfer->ending.plain = nothing_comes;
+    transfer->more_comes = !nothing_comes;
 }
 
 void serve_cut(struct transfer *transfer)
@@ -180,7 +181,8 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
         client_push(loop->sys, transfer);
     conn_answered(&session->conn, loop->now_us);
     transfer->phase = PHASE_SERVING;
-    reply_log(loop, transfer, false);
+    if (session->conn.keep_alive) /* else at the end, when all is acknowledged */
+        reply_log(loop, transfer, false);
 }
 
 void serve_timer(struct loop *loop, struct transfer *transfer)

@@ -147,6 +147,7 @@ struct transfer {
     bool waited : 1;     /* it did not finish at the first try */
     bool unsure : 1;     /* parked after a short count: no edge may come, ask once more */
     bool sized : 1;      /* in this window the file has been asked for its size */
+    bool more_comes : 1; /* at the end, linger although nothing is unread yet */
     bool no_settle : 1;  /* at the end, do not wait for acknowledgements */
 };
 

@@ -110,8 +110,10 @@ void front_turn(struct loop *loop)
 
     if (!front)
         return;
-    if (serving)
+    if (serving) {
+        serving->turn++;
         files_trim(&serving->files);
+    }
     changes = atomic_load_explicit(&front->changes, memory_order_acquire);
     if (!serving) {
         serving = &front->servings[loop->index];

@@ -26,7 +26,7 @@ enum {
     NOTICED_CANCEL = 1 << 30, /* beside the bits of epoll */
     OVERFLOW_EVENT = 128,
     INPUT_SIZE = 128 << 10, /* per loop: what is read at once */
-    SMALL_MAX = 8 << 10,   /* bodies up to here travel with their head in one send */
+    SMALL_MAX = 8 << 10,    /* bodies up to here travel with their head in one send */
     LISTENERS_MAX = 64,
     MESSAGE_MAX = 192 << 10, /* of the overflow queue */
     LOOKS_MAX = 8,           /* look-ups of one request that go to a disk helper */
@@ -80,10 +80,13 @@ struct serving {
     char *output;          /* a head and a small body */
     uint32_t window_start; /* of the bytes in `input` that are not used yet */
     uint32_t window_end;
-    uint32_t accept_hint; /* how many the last turn found */
-    uint32_t accepted;    /* since the listeners were moved to the end of their wait queues */
-    uint32_t seen;        /* front->changes, as acted upon */
-    int reserve_fd;       /* given up to turn a connection away when descriptors run out */
+    uint32_t turn;
+    uint32_t accept_turn;  /* the last one with connections to accept */
+    uint32_t accept_burst; /* such turns in a row */
+    uint32_t accept_most;  /* how many to take in one */
+    uint32_t accepted;     /* since the listeners were moved to the end of their wait queues */
+    uint32_t seen;         /* front->changes, as acted upon */
+    int reserve_fd;        /* given up to turn a connection away when descriptors run out */
     bool listening;
     bool gone;                 /* the loop has left the front for good */
     struct timer listen_again; /* after a pause */

@@ -16,6 +16,7 @@ enum {
     ACCEPTS_MAX = 64,    /* a turn */
     STEP_BACK_AFTER = 8, /* accepts */
     PAUSE_MS = 50,
+    BURST_TURNS = 4,
     ABOVE_MEAN = 8 /* so many connections more than the mean are no reason to step back */
 };
 
@@ -165,12 +166,30 @@ static bool listen_failed(struct loop *loop, const struct listener *listener, in
     }
 }
 
+/* How many to take.  The listener says so when more are there, so no call is spent on finding out;
+ * but when it has said so turn after turn, there is a burst. */
+static uint32_t listen_wanted(struct serving *serving)
+{
+    uint32_t most = listen_shared(serving->front) ? STEP_BACK_AFTER : ACCEPTS_MAX;
+    bool again = serving->turn - serving->accept_turn <= 1;
+
+    serving->accept_turn = serving->turn;
+    serving->accept_burst = again ? serving->accept_burst + 1 : 0;
+    if (serving->accept_burst < BURST_TURNS || serving->accept_most == 0) {
+        serving->accept_most = 1;
+    } else if (serving->accept_burst % BURST_TURNS == 0) {
+        serving->accept_most *= 2;
+    }
+    if (serving->accept_most > most)
+        serving->accept_most = most;
+    return serving->accept_most;
+}
+
 void listen_event(struct loop *loop, uint32_t number)
 {
     struct serving *serving = loop->serving;
     const struct listener *listener = &serving->front->listeners[number];
-    uint32_t most = listen_shared(serving->front) ? STEP_BACK_AFTER : ACCEPTS_MAX;
-    uint32_t wanted = serving->accept_hint < most ? serving->accept_hint + 1 : most;
+    uint32_t wanted = listen_wanted(serving);
     uint32_t accepted = 0;
     bool emptied = false;
 
@@ -191,8 +210,8 @@ void listen_event(struct loop *loop, uint32_t number)
             break;
         }
     }
-    /* The listener says so when more are there: no call is spent on finding out, but in a burst. */
-    serving->accept_hint = emptied ? accepted / 2 : accepted == wanted ? wanted * 2 - 1 : 0;
+    if (emptied)
+        serving->accept_most = accepted;
     if (serving->listening && accepted > 0)
         listen_step_back(loop, accepted);
 }

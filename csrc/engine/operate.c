@@ -90,7 +90,7 @@ enum operated operate_simple(struct uwo_engine *engine, struct transfer *transfe
     case OP_SETTLE:
         return client_settle(sys, transfer, result);
     case OP_LINGER:
-        if (transfer->lingering || sys->unread(transfer->client_fd) > 0)
+        if (transfer->lingering || transfer->more_comes || sys->unread(transfer->client_fd) > 0)
             return OPERATED_ELSEWHERE;
         return OPERATED_RESULT;
     case OP_CLOSE:

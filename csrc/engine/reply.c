@@ -227,7 +227,10 @@ static void reply_finished(struct loop *loop, struct transfer *transfer)
 static void reply_at_once(struct loop *loop, struct transfer *transfer, size_t size)
 {
     const char *data = loop->serving->output;
-    int64_t sent = loop->sys->send(transfer->client_fd, data, size, false);
+    const struct conn *conn = &transfer->session->conn;
+    /* The shutdown that follows at once lets it out, with the FIN in the same segment. */
+    bool last = !conn->keep_alive && conn_body_ended(conn);
+    int64_t sent = loop->sys->send(transfer->client_fd, data, size, last);
 
     if (!reply_count(loop, transfer, &sent))
         return;
