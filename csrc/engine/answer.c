@@ -21,6 +21,38 @@ void serve_return(struct uwo_engine *engine, struct transfer *transfer)
         engine->sys->event_signal(engine->loops[thread].wake_fd);
 }
 
+/* The answer is out, and the connection has nothing else to do until its client sends the next
+ * request, which wakes the loop anyway: it is not woken for this.  (A loop with connections of an
+ * application looks at its mail every FRONT_TICK_MS at the latest, for their timers.) */
+static void answer_return_quietly(struct uwo_engine *engine, struct transfer *transfer)
+{
+    struct loop *loop = &engine->loops[transfer->thread];
+    struct session *session = transfer->session;
+    bool heard;
+
+    pthread_mutex_lock(
+        &engine->lock); /* it keeps the session: the loop needs it to free the slot */
+    if (engine->stopped || atomic_fetch_or(&transfer->mail_flags, MAIL_BACK) != 0) {
+        pthread_mutex_unlock(&engine->lock);
+        engine->sys->event_signal(loop->wake_fd);
+        return;
+    }
+    mailbox_leave(&loop->mailbox, &transfer->mail);
+    heard = atomic_load(&session->noticed) != 0;
+    pthread_mutex_unlock(&engine->lock);
+    if (heard)
+        engine->sys->event_signal(loop->wake_fd);
+}
+
+static bool answer_may_rest(const struct transfer *transfer)
+{
+    const struct session *session = transfer->session;
+
+    return transfer->phase == PHASE_ANSWERED && transfer->program.outcome == UWO_FINISHED &&
+           session->conn.keep_alive && transfer->registered && !session->adopted &&
+           !session->stash && conn_body_ended(&session->conn);
+}
+
 /* ---- the head ---- */
 
 /* How the end of the body is told. */
@@ -262,7 +294,10 @@ int answer_make(struct call *call, const struct uwo_answer *answer, const struct
         answer_release(call);
     else
         call_free(call);
-    serve_return(engine, transfer);
+    if (answer_may_rest(transfer))
+        answer_return_quietly(engine, transfer);
+    else
+        serve_return(engine, transfer);
     return 0;
 }
 

@@ -30,7 +30,8 @@ static struct session *connection_session(struct front *front, uint8_t protocol,
 }
 
 struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, uint8_t protocol,
-                            bool tcp, const struct sys_peer *peer, uint64_t now_us)
+                            bool tcp, bool adopted, const struct sys_peer *peer,
+                            uint64_t now_us)
 {
     struct uwo_engine *engine = front->engine;
     struct session *session = connection_session(front, protocol, peer, now_us);
@@ -52,6 +53,12 @@ struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, 
         transfer->phase = PHASE_SERVING;
         transfer->no_settle = !front->log.started; /* then nobody asks what was acknowledged */
         transfer->program.list = transfer->first;
+        /* Its loop may find it from here on, and must not touch one that is being adopted. */
+        transfer->wait = adopted ? WAIT_PYTHON : WAIT_NOTHING;
+        session->adopted = adopted;
+        session->transfer = transfer;
+        transfer->limits.deadline_ms = LIMITS_NEVER;
+        transfer->limits.no_progress_ms = front->limits.no_progress_ms;
         limits_start(&transfer->limits, now_us);
     }
     pthread_mutex_unlock(&engine->lock);
@@ -59,7 +66,6 @@ struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, 
         front->sys->release(session);
         return NULL;
     }
-    session->transfer = transfer;
     atomic_fetch_add_explicit(&engine->loops[thread].load, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&front->connections, 1, memory_order_relaxed);
     return transfer;
@@ -97,6 +103,8 @@ void serve_left(struct loop *loop, struct transfer *transfer)
     pthread_mutex_unlock(&engine->lock);
     loop->sys->release(session);
     atomic_fetch_sub(&front->connections, 1);
+    if (atomic_load_explicit(&front->stopping, memory_order_relaxed))
+        loop->sys->event_signal(loop->wake_fd); /* the loop looks whether it can leave */
 }
 
 /* ---- endings ---- */
@@ -173,7 +181,7 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
         loop->sys->release((void *)(uintptr_t)transfer->program.list);
     transfer->program.list = transfer->first;
     transfer->program.count = transfer->released = 0;
-    if (transfer->program.outcome != UWO_FINISHED) {
+    if (transfer->program.outcome != UWO_FINISHED || transfer->stop) {
         serve_cut(transfer);
         return;
     }
@@ -261,10 +269,12 @@ void serve_mail(struct loop *loop, struct transfer *transfer, uint32_t flags)
 {
     if (flags & MAIL_BACK)
         connection_back(loop, transfer, flags & MAIL_CANCEL);
-    else if (flags & MAIL_CANCEL)
-        drive_stop(loop, transfer, UWO_CANCELLED);
-    else if (flags & MAIL_DISK && transfer->wait == WAIT_DISK)
+    else if (flags & MAIL_DISK && transfer->wait == WAIT_DISK) {
+        if (flags & MAIL_CANCEL) /* only noted, for the disk has it still */
+            drive_stop(loop, transfer, UWO_CANCELLED);
         drive_disk(loop, transfer);
+    } else if (flags & MAIL_CANCEL)
+        drive_stop(loop, transfer, UWO_CANCELLED);
     else if (flags & MAIL_GROWN)
         drive_grown(loop, transfer);
 }
@@ -286,7 +296,8 @@ void serve_stop(struct loop *loop, struct transfer *transfer)
         return;
     }
     serve_cut(transfer);
-    drive(loop, transfer);
+    if (transfer->wait != WAIT_NOTHING) /* else it is on the ready list */
+        drive(loop, transfer);
 }
 
 bool serve_close_idle(struct loop *loop)

@@ -464,8 +464,17 @@ void drive_ready(struct loop *loop)
 
 /* ---- in the submitting thread ---- */
 
-/* Operations that need no loop, while none has to wait.  SIGPIPE is held back: sendfile has no
- * MSG_NOSIGNAL. */
+/* sendfile has no MSG_NOSIGNAL. */
+static bool drive_may_raise(const struct program *program)
+{
+    for (uint32_t i = 0; i < program->count; i++) {
+        if (program->list[i].kind != UWO_SEND)
+            return true;
+    }
+    return false;
+}
+
+/* Operations that need no loop, while none has to wait; SIGPIPE is held back. */
 static void drive_here(struct uwo_engine *engine, struct transfer *transfer)
 {
     struct sys_signal before;
@@ -473,7 +482,9 @@ static void drive_here(struct uwo_engine *engine, struct transfer *transfer)
     struct op op;
     bool going = true;
 
-    sys_signal_block(&before, SIGPIPE);
+    before.number = 0;
+    if (drive_may_raise(&transfer->program))
+        sys_signal_block(&before, SIGPIPE);
     for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
         struct op_result result = { 0 };
         enum operated operated = operate_simple(engine, transfer, &op, &result);

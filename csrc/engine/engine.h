@@ -126,7 +126,7 @@ struct transfer {
     bool give_back : 1;
     bool growing : 1;
     bool try_first : 1;
-    bool serves : 1; /* a connection of the front; fixed from its beginning */
+    bool serves; /* a connection of the front; fixed from its beginning, for every thread */
     uint8_t thread;
     bool taken : 1; /* [lock], as are the next two: commit or abandon has begun */
     bool committed : 1;
@@ -174,6 +174,7 @@ struct loop {
     bool started;
     struct timers timers;
     struct serving *serving; /* the front's, or NULL */
+    uint32_t front_left;     /* number of the front that it has left */
     struct mailbox mailbox;
     _Alignas(64) _Atomic(uint32_t) load; /* transfers assigned and not ended */
 };
@@ -187,7 +188,8 @@ struct uwo_engine {
     stats_value *callers_stats;
     struct loop *loops;
     struct disk disk;
-    _Atomic(struct front *) front; /* or NULL */
+    _Atomic(struct front *) front;   /* or NULL */
+    _Atomic(uint32_t) front_number;  /* fronts there have been, this one included */
 
     pthread_mutex_t lock;
     struct slots slots; /* [lock] */

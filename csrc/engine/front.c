@@ -84,6 +84,11 @@ static void front_cut(struct loop *loop, struct transfer *transfer)
         drive_stop(loop, transfer, UWO_CANCELLED);
 }
 
+static void front_count(struct loop *loop, struct transfer *transfer)
+{
+    loop->serving->left += transfer->serves;
+}
+
 static void front_leave(struct loop *loop)
 {
     struct front *front = loop->serving->front;
@@ -91,11 +96,13 @@ static void front_leave(struct loop *loop)
     listen_stop(loop);
     timers_clear(&loop->serving->listen_again);
     loop_stop_all(loop, front_cut);
-    if (loop->stats[STATS_connections] > 0)
-        return; /* a helper has some; looked at again when it comes back */
+    loop->serving->left = 0;
+    loop_stop_all(loop, front_count);
+    if (loop->serving->left > 0)
+        return; /* a helper or Python has some; looked at again when it comes back */
     front_watch_overflow(loop, EPOLL_CTL_DEL);
-    loop->serving->gone = true;
     loop->serving = NULL;
+    loop->front_left = atomic_load(&loop->engine->front_number);
     pthread_mutex_lock(&front->lock);
     front->away++;
     pthread_cond_signal(&front->left);
@@ -104,11 +111,13 @@ static void front_leave(struct loop *loop)
 
 void front_turn(struct loop *loop)
 {
-    struct front *front = atomic_load_explicit(&loop->engine->front, memory_order_acquire);
+    uint32_t number = atomic_load(&loop->engine->front_number);
+    struct front *front = atomic_load(&loop->engine->front);
     struct serving *serving = loop->serving;
     uint32_t changes;
 
-    if (!front)
+    /* One that the loop has left may be gone: it must not be looked at. */
+    if (!front || (!serving && number == loop->front_left))
         return;
     if (serving) {
         serving->turn++;
@@ -117,8 +126,6 @@ void front_turn(struct loop *loop)
     changes = atomic_load_explicit(&front->changes, memory_order_acquire);
     if (!serving) {
         serving = &front->servings[loop->index];
-        if (serving->gone)
-            return;
         loop->serving = serving;
         atomic_store(&loop->stats[STATS_connections], 0);
         front_watch_overflow(loop, EPOLL_CTL_ADD);
@@ -273,6 +280,7 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
         front_free(front);
         return status;
     }
+    atomic_fetch_add(&engine->front_number, 1);
     *out = front;
     front_tell(front);
     return 0;

@@ -23,6 +23,7 @@ struct call;
 #define FRONT_DATA (UINT64_MAX - 256)
 
 enum {
+    FRONT_TICK_MS = 250,
     NOTICED_CANCEL = 1 << 30, /* beside the bits of epoll */
     OVERFLOW_EVENT = 128,
     INPUT_SIZE = 128 << 10, /* per loop: what is read at once */
@@ -88,7 +89,7 @@ struct serving {
     uint32_t seen;         /* front->changes, as acted upon */
     int reserve_fd;        /* given up to turn a connection away when descriptors run out */
     bool listening;
-    bool gone;                 /* the loop has left the front for good */
+    uint32_t left;             /* connections, when the loop wants to leave */
     struct timer listen_again; /* after a pause */
     int64_t date_seconds;
     char date[DATE_SIZE];
@@ -128,6 +129,13 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
 void front_swap_site(struct front *front, struct site_made *site);
 void front_drain(struct front *front);
 void front_destroy(struct front *front);
+
+/* Must the loop look at its mail from time to time, though nobody wakes it? */
+static inline bool front_ticks(const struct loop *loop)
+{
+    return loop->serving && loop->serving->front->options.application &&
+           loop->stats[STATS_connections] > 0;
+}
 
 /* epoll reported one of FRONT_DATA. */
 void front_event(struct loop *loop, uint32_t number);
@@ -180,7 +188,8 @@ void reply_log(struct loop *loop, struct transfer *transfer, bool last);
 
 /* A new connection on this loop, or one adopted.  Takes client_fd. */
 struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, uint8_t protocol,
-                            bool tcp, const struct sys_peer *peer, uint64_t now_us);
+                            bool tcp, bool adopted, const struct sys_peer *peer,
+                            uint64_t now_us);
 
 void serve_accepted(struct loop *loop, struct transfer *transfer);
 

@@ -130,7 +130,8 @@ static void listen_take(struct loop *loop, const struct listener *listener, int 
                         const struct sys_peer *peer)
 {
     struct transfer *transfer = serve_open(loop->serving->front, fd, (uint8_t)loop->index,
-                                           listener->protocol, listener->tcp, peer, loop->now_us);
+                                           listener->protocol, listener->tcp, false, peer,
+                                           loop->now_us);
 
     if (transfer) {
         stats_add(loop->stats, STATS_accepted, 1);

@@ -14,7 +14,7 @@ static void log_write(struct log *log, const char *data, size_t size)
     while (size > 0) {
         int64_t written = log->sys->write_log(log->fd, data, size);
 
-        if (written == -EINTR && !log->stopping)
+        if (written == -EINTR && !atomic_load(&log->stopping))
             continue;
         if (written <= 0) {
             atomic_fetch_add(&log->failed, size);
@@ -145,8 +145,9 @@ static size_t log_quote(char *out, struct span text)
         uint8_t byte = (uint8_t)text.data[i];
 
         if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
-            out[used++] = (char)byte;
-        } else if (used + 4 < LOG_TEXT_MAX) {
+            if (used < LOG_TEXT_MAX)
+                out[used++] = (char)byte;
+        } else if (used + 4 <= LOG_TEXT_MAX) {
             out[used++] = '\\';
             out[used++] = 'x';
             out[used++] = hex[byte >> 4];

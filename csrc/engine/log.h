@@ -54,7 +54,7 @@ struct log {
     int fd; /* -1: none */
     pthread_t thread;
     bool started;
-    bool stopping; /* [lock] */
+    atomic_bool stopping; /* set under the lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct log_buffer **buffers;

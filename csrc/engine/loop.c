@@ -148,6 +148,8 @@ static int loop_timeout_ms(struct loop *loop)
         next_ms = loop->stop_by_us / 1000 + 1;
     if (!list_empty(&loop->starved) && now_ms + UPLOAD_RETRY_MS < next_ms)
         next_ms = now_ms + UPLOAD_RETRY_MS;
+    if (front_ticks(loop) && now_ms + FRONT_TICK_MS < next_ms)
+        next_ms = now_ms + FRONT_TICK_MS;
     if (next_ms == TIMERS_NEVER)
         return -1;
     if (next_ms <= now_ms)

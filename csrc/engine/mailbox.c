@@ -8,13 +8,18 @@ void mailbox_init(struct mailbox *box)
     atomic_init(&box->asleep, false);
 }
 
-bool mailbox_post(struct mailbox *box, struct mail *mail)
+void mailbox_leave(struct mailbox *box, struct mail *mail)
 {
     struct mail *top = atomic_load(&box->top);
 
     do
         mail->next = top;
     while (!atomic_compare_exchange_weak(&box->top, &top, mail));
+}
+
+bool mailbox_post(struct mailbox *box, struct mail *mail)
+{
+    mailbox_leave(box, mail);
     return atomic_load(&box->asleep) && atomic_exchange(&box->asleep, false);
 }
 

@@ -30,6 +30,9 @@ void mailbox_init(struct mailbox *box);
 /* Thread: any.  True when the loop sleeps and the caller must signal it. */
 bool mailbox_post(struct mailbox *box, struct mail *mail);
 
+/* The same without hurry: a loop that sleeps is not woken for it.  Thread: any. */
+void mailbox_leave(struct mailbox *box, struct mail *mail);
+
 /* Everything posted so far, oldest first, linked by next; NULL when empty.  Thread: the loop. */
 struct mail *mailbox_take(struct mailbox *box);
 

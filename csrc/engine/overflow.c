@@ -87,7 +87,9 @@ static struct call *overflow_adopt(struct front *front, struct transfer *transfe
     if (!passed->streamed)
         call_complete(call);
     reply_note(front, NULL, session, &request);
+    pthread_mutex_lock(&front->engine->lock); /* its loop may want to take it back */
     session->call = call;
+    pthread_mutex_unlock(&front->engine->lock);
     return call;
 }
 
@@ -98,7 +100,7 @@ static struct call *overflow_open(struct front *front, const struct passed *pass
     uint64_t now_us = front->sys->now_us();
     uint8_t thread = submit_least_loaded(engine, (uint32_t)now_us);
     struct transfer *transfer = serve_open(front, fds[0], thread, passed->conn.protocol,
-                                           passed->tcp, &passed->peer, now_us);
+                                           passed->tcp, true, &passed->peer, now_us);
     struct call *call = NULL;
 
     if (!transfer) {
@@ -107,8 +109,6 @@ static struct call *overflow_open(struct front *front, const struct passed *pass
             front->sys->close(fds[1]);
         return NULL;
     }
-    transfer->wait = WAIT_PYTHON;
-    transfer_session(transfer)->adopted = true;
     call = overflow_adopt(front, transfer, passed, bytes, fd_count > 1 ? fds[1] : -1);
     if (!call) { /* no memory: its loop closes it */
         if (fd_count > 1)

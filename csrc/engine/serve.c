@@ -109,6 +109,11 @@ static bool serve_read(struct loop *loop, struct transfer *transfer)
 
     if (window_size(serving) == 0)
         window_clear(serving);
+    if (serving->window_end == INPUT_SIZE) { /* a head is smaller than that: it began further on */
+        memmove(serving->input, window_data(serving), window_size(serving));
+        serving->window_end -= serving->window_start;
+        serving->window_start = 0;
+    }
     room = INPUT_SIZE - serving->window_end;
     if (session->drained || session->ended) {
         got = session->ended ? 0 : -EAGAIN;
