@@ -8,40 +8,33 @@
 /* A body of bytes up to here travels with the head in one send. */
 enum { MERGE_MAX = 16 << 10, FIXED_FIELDS_SIZE = 256 };
 
+/* Under engine->lock: back to its loop.  True when that must be signalled. */
+static bool answer_post(struct uwo_engine *engine, struct transfer *transfer)
+{
+    return !engine->stopped && transfer_post(engine, transfer, MAIL_BACK);
+}
+
 void serve_return(struct uwo_engine *engine, struct transfer *transfer)
 {
     uint8_t thread = transfer->thread;
-    bool signal = false;
+    bool signal;
 
     pthread_mutex_lock(&engine->lock);
-    if (!engine->stopped)
-        signal = transfer_post(engine, transfer, MAIL_BACK);
+    signal = answer_post(engine, transfer);
     pthread_mutex_unlock(&engine->lock);
     if (signal)
         engine->sys->event_signal(engine->loops[thread].wake_fd);
 }
 
-/* The answer is out, and the connection has nothing else to do until its client sends the next
- * request, which wakes the loop anyway: it is not woken for this.  (A loop with connections of an
- * application looks at its mail every FRONT_TICK_MS at the latest, for their timers.) */
-static void answer_return_quietly(struct uwo_engine *engine, struct transfer *transfer)
+/* The same.  The answer is out, and the connection has nothing to do until its client sends the
+ * next request, which wakes the loop anyway: it is not woken for this.  (A loop with connections of
+ * an application looks at its mail every FRONT_TICK_MS at the latest, for their timers.) */
+static bool answer_post_quietly(struct uwo_engine *engine, struct transfer *transfer)
 {
-    struct loop *loop = &engine->loops[transfer->thread];
-    struct session *session = transfer->session;
-    bool heard;
-
-    pthread_mutex_lock(
-        &engine->lock); /* it keeps the session: the loop needs it to free the slot */
-    if (engine->stopped || atomic_fetch_or(&transfer->mail_flags, MAIL_BACK) != 0) {
-        pthread_mutex_unlock(&engine->lock);
-        engine->sys->event_signal(loop->wake_fd);
-        return;
-    }
-    mailbox_leave(&loop->mailbox, &transfer->mail);
-    heard = atomic_load(&session->noticed) != 0;
-    pthread_mutex_unlock(&engine->lock);
-    if (heard)
-        engine->sys->event_signal(loop->wake_fd);
+    if (engine->stopped || atomic_fetch_or(&transfer->mail_flags, MAIL_BACK) != 0)
+        return true;
+    mailbox_leave(&engine->loops[transfer->thread].mailbox, &transfer->mail);
+    return atomic_load(&transfer->session->noticed) != 0; /* the lock keeps the session */
 }
 
 static bool answer_may_rest(const struct transfer *transfer)
@@ -195,8 +188,6 @@ static void answer_start(struct call *call, struct transfer *transfer, struct in
     if (growing) {
         transfer->extra->high_water = 1 << 20;
         transfer->extra->waiting = instructions_bytes(list, count);
-    } else {
-        session->call = NULL;
     }
     session->conn.state = CONN_ANSWERING;
     session->answer_start = atomic_load(&transfer->bytes_queued);
@@ -271,12 +262,33 @@ static void answer_close_unsent(const struct sys *sys, const struct uwo_answer *
     }
 }
 
+/* The answer is made: the connection goes back to its loop, and the call away, unless it grows. */
+static void answer_return(struct call *call, struct transfer *transfer)
+{
+    struct uwo_engine *engine = call->front->engine;
+    int wake_fd = engine->loops[transfer->thread].wake_fd;
+    bool growing = call->answered;
+    bool rests = answer_may_rest(transfer);
+    bool signal;
+
+    /* All at once: as soon as nobody answers, its loop may end it. */
+    pthread_mutex_lock(&engine->lock);
+    call->answering = false;
+    if (!growing)
+        transfer->session->call = NULL;
+    signal = rests ? answer_post_quietly(engine, transfer) : answer_post(engine, transfer);
+    pthread_mutex_unlock(&engine->lock);
+    if (signal)
+        engine->sys->event_signal(wake_fd);
+    if (!growing)
+        call_free(call);
+}
+
 int answer_make(struct call *call, const struct uwo_answer *answer, const struct checked *checked)
 {
     struct uwo_engine *engine = call->front->engine;
     struct transfer *transfer = answer_begin(call);
     bool bodiless = answer->status == 204 || answer->status == 304;
-    bool growing;
     int status;
 
     if (!transfer)
@@ -289,15 +301,7 @@ int answer_make(struct call *call, const struct uwo_answer *answer, const struct
     }
     if (bodiless)
         answer_close_unsent(engine->sys, answer);
-    growing = call->answered;
-    if (growing)
-        answer_release(call);
-    else
-        call_free(call);
-    if (answer_may_rest(transfer))
-        answer_return_quietly(engine, transfer);
-    else
-        serve_return(engine, transfer);
+    answer_return(call, transfer);
     return 0;
 }
 
@@ -336,10 +340,10 @@ void answer_drop(struct call *call)
             return;
         queue_answered(&call->front->queue);
     }
-    queue_forget(&call->front->queue, call);
     pthread_mutex_lock(&engine->lock);
     gone = call->gone;
-    call->dropped = true; /* the connection frees it, if there is one */
+    call->dropped = true; /* the connection frees it, if there is one; no room is told any more */
+    queue_forget(&call->front->queue, call);
     cut = !gone && !answer_finished(engine, call);
     pthread_mutex_unlock(&engine->lock);
     if (cut)
@@ -397,6 +401,8 @@ static int64_t answer_content(struct front *front, struct transfer *transfer, ch
 {
     struct session *session = transfer->session;
 
+    if (size > INPUT_SIZE) /* what comes behind the body must fit the loop's window */
+        size = INPUT_SIZE;
     while (!conn_body_ended(&session->conn)) {
         int64_t got = answer_raw(front, transfer, data, size);
         size_t used = 0;
@@ -413,7 +419,8 @@ static int64_t answer_content(struct front *front, struct transfer *transfer, ch
 
             if (status != 0)
                 return status == 413 ? -EFBIG : -EPROTO;
-            memmove(data + content_size, content.data, content.size);
+            if (content.size > 0)
+                memmove(data + content_size, content.data, content.size);
             content_size += content.size;
             used += step;
         }
@@ -441,6 +448,8 @@ int64_t answer_read(struct call *call, void *data, size_t size)
         got = front->sys->send(transfer->client_fd, leave, sizeof leave - 1, false);
         if (got > 0)
             atomic_fetch_add(&transfer->bytes_queued, (uint64_t)got);
+        if (got > 0 && (size_t)got < sizeof leave - 1)
+            front->sys->reset(transfer->client_fd);
     }
     transfer->session->read_by_python = true;
     got = answer_content(front, transfer, data, size);

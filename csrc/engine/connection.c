@@ -30,8 +30,7 @@ static struct session *connection_session(struct front *front, uint8_t protocol,
 }
 
 struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, uint8_t protocol,
-                            bool tcp, bool adopted, const struct sys_peer *peer,
-                            uint64_t now_us)
+                            bool tcp, bool adopted, const struct sys_peer *peer, uint64_t now_us)
 {
     struct uwo_engine *engine = front->engine;
     struct session *session = connection_session(front, protocol, peer, now_us);
@@ -247,6 +246,8 @@ static void connection_back(struct loop *loop, struct transfer *transfer, bool c
     transfer->wait = WAIT_NOTHING;
     if (noticed & (EPOLLIN | EPOLLRDHUP | EPOLLHUP) || session->adopted || session->read_by_python)
         session->drained = false;
+    if (noticed & (EPOLLRDHUP | EPOLLHUP))
+        session->ending = true;
     if (session->adopted)
         connection_arrived(loop);
     session->adopted = session->read_by_python = false;

@@ -315,6 +315,8 @@ static bool drive_heard(struct transfer *transfer, bool peer, uint32_t events)
     }
     if (!peer && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
         session->drained = false;
+    if (!peer && events & (EPOLLRDHUP | EPOLLHUP))
+        session->ending = true;
     return true;
 }
 

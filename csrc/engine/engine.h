@@ -188,8 +188,8 @@ struct uwo_engine {
     stats_value *callers_stats;
     struct loop *loops;
     struct disk disk;
-    _Atomic(struct front *) front;   /* or NULL */
-    _Atomic(uint32_t) front_number;  /* fronts there have been, this one included */
+    _Atomic(struct front *) front;  /* or NULL */
+    _Atomic(uint32_t) front_number; /* fronts there have been, this one included */
 
     pthread_mutex_t lock;
     struct slots slots; /* [lock] */

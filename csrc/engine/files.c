@@ -127,6 +127,8 @@ static uint8_t files_kind(const struct sys_found *found)
     case ENOMEM:
     case EIO:
     case ESTALE:
+    case EAGAIN: /* a rename was in the way, again and again */
+    case EINTR:
         return SITE_FAILED;
     default: /* ENOENT ENOTDIR ELOOP ENAMETOOLONG, EXDEV: a link that leaves the root ... */
         return SITE_MISSING;

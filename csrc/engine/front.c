@@ -274,6 +274,10 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
     pthread_cond_init(&front->left, NULL);
     pthread_mutex_init(&front->overflow_lock, NULL);
     status = front_init(front);
+    pthread_mutex_lock(&engine->lock);
+    if (status == 0 && engine->draining)
+        status = UWO_E_CLOSED;
+    pthread_mutex_unlock(&engine->lock);
     if (status == 0 && !atomic_compare_exchange_strong(&engine->front, &none, front))
         status = UWO_E_INVALID;
     if (status < 0) {

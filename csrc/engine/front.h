@@ -55,6 +55,7 @@ struct session {
     bool tail_text : 1;        /* it is the '\n' of a last boundary */
     bool by_program : 1;       /* the present answer did not go at once */
     bool drained : 1;          /* the last read came short: an edge will tell of more */
+    bool ending : 1;           /* so it will, epoll said: no edge tells of that again */
     bool ended : 1;            /* the client has ended its stream */
     bool answered_python : 1;  /* the present answer is Python's */
     bool looking : 1;          /* WAIT_DISK is for a look-up; else for a spooled body */
@@ -188,8 +189,7 @@ void reply_log(struct loop *loop, struct transfer *transfer, bool last);
 
 /* A new connection on this loop, or one adopted.  Takes client_fd. */
 struct transfer *serve_open(struct front *front, int client_fd, uint8_t thread, uint8_t protocol,
-                            bool tcp, bool adopted, const struct sys_peer *peer,
-                            uint64_t now_us);
+                            bool tcp, bool adopted, const struct sys_peer *peer, uint64_t now_us);
 
 void serve_accepted(struct loop *loop, struct transfer *transfer);
 

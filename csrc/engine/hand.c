@@ -14,16 +14,19 @@ static void hand_continue(struct loop *loop, struct transfer *transfer)
     sent = loop->sys->send(transfer->client_fd, text, sizeof text - 1, false);
     if (sent > 0)
         atomic_fetch_add(&transfer->bytes_queued, (uint64_t)sent);
+    if (sent > 0 && (size_t)sent < sizeof text - 1) /* nothing that follows could be understood */
+        loop->sys->reset(transfer->client_fd);
 }
 
-static void hand_forget_records(struct loop *loop, struct session *session)
+/* Whoever answers writes the line. */
+static void hand_forget_record(struct loop *loop, struct session *session)
 {
-    while (session->records) {
-        struct record *record = session->records;
+    struct record **last = &session->records;
 
-        session->records = record->next;
-        loop->sys->release(record);
-    }
+    while (*last && (*last)->end != UINT64_MAX)
+        last = &(*last)->next;
+    loop->sys->release(*last);
+    *last = NULL;
 }
 
 /* Another worker has it: our copy of the socket goes, and nothing is said on it. */
@@ -32,7 +35,7 @@ void hand_leave(struct loop *loop, struct transfer *transfer)
     struct session *session = transfer->session;
 
     stats_add(loop->stats, STATS_overflowed, 1);
-    hand_forget_records(loop, session);
+    hand_forget_record(loop, session);
     call_free(session->call);
     session->call = NULL;
     transfer->wait = WAIT_NOTHING;
@@ -45,6 +48,8 @@ static enum step hand_put(struct loop *loop, struct transfer *transfer)
     struct session *session = transfer->session;
 
     if (!window_stash(loop, session)) {
+        call_free(session->call);
+        session->call = NULL;
         serve_cut(transfer);
         return STEP_DRIVE;
     }

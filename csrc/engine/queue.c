@@ -150,7 +150,7 @@ int queue_wait(struct queue *queue, int timeout_ms)
     if (found > 0 && event.data.u64 == 0)
         queue->sys->event_clear(queue->event_fd);
     /* One signal may have stood for several: whoever else waits must look too. */
-    if (queue->idle > 0 && queue->count > 0)
+    if (queue->idle > 0 && (queue->wakes > 0 || !list_empty(&queue->items)))
         queue->sys->event_signal(queue->event_fd);
     pthread_mutex_unlock(&queue->lock);
     return found > 0 ? 1 : found;

@@ -2,8 +2,8 @@
  *
  * A small one goes out in one send, head and body together, straight from the loop's buffer.
  * Others, and what such a send leaves over, become the program of the transfer.  The last byte of a
- * file that is not sent at once is kept back until the file was found to be what it was: a client must
- * see that a file changed on the way. */
+ * file that is not sent at once is kept back until the file was found to be what it was: a client
+ * must see that a file changed on the way. */
 #include <string.h>
 
 #include "base/ensure.h"
@@ -381,8 +381,10 @@ void reply_log(struct loop *loop, struct transfer *transfer, bool last)
 
         if (!over && !last)
             return;
-        if (record->end == UINT64_MAX)
+        if (record->end == UINT64_MAX) { /* it was never answered */
             record->over_us = loop->now_us;
+            record->outcome = session->ended ? UWO_CLIENT_GONE : UWO_CANCELLED;
+        }
         if (!log_line(&loop->serving->front->log, &loop->serving->log, record, acked))
             stats_add(loop->stats, STATS_log_dropped, 1);
         session->records = record->next;

@@ -123,7 +123,7 @@ static bool serve_read(struct loop *loop, struct transfer *transfer)
     }
     if (got > 0) {
         serving->window_end += (uint32_t)got;
-        session->drained = (size_t)got < room;
+        session->drained = (size_t)got < room && !session->ending;
         stats_add(loop->stats, STATS_bytes_received, (uint64_t)got);
         return true;
     }

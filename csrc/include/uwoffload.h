@@ -495,7 +495,8 @@ struct uwo_answer {
 
 /* Answer.  The first attempt is made here, without waiting; the rest is done by a thread of the
  * engine.  On success the request is gone, unless the answer grows: then it stays, as the receiver
- * of UWO_REQUEST_ROOM, until uwo_request_drop.  On failure (UWO_E_INVALID, UWO_E_GONE: the client
+ * of UWO_REQUEST_ROOM, until uwo_request_drop.  (Nothing grows behind HEAD, 204 and 304: gone.)  On
+ * failure (UWO_E_INVALID, UWO_E_GONE: the client
  * went; -errno) it stays, nothing is taken, and another answer may be tried.  Thread: who took it.
  * */
 int uwo_request_answer(struct uwo_request *request, const struct uwo_answer *answer,

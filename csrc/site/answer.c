@@ -12,7 +12,7 @@ void answer_common(struct response *head, const struct answer_context *context, 
         response_bytes(head, SPAN("Connection: keep-alive\r\n"));
 }
 
-void answer_begin(struct answer *answer, int status, const struct answer_context *context,
+void answer_open(struct answer *answer, int status, const struct answer_context *context,
                   int minor)
 {
     answer->kind = ANSWER_READY;
@@ -55,6 +55,6 @@ void answer_explain(struct answer *answer, bool head_only)
 void answer_status(struct answer *answer, int status, const struct answer_context *context,
                    bool head_only, int minor)
 {
-    answer_begin(answer, status, context, minor);
+    answer_open(answer, status, context, minor);
     answer_explain(answer, head_only);
 }

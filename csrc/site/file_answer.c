@@ -57,7 +57,7 @@ static void file_answer_begin(struct file_work *work, int status)
     };
     struct response *head = &work->answer->head;
 
-    answer_begin(work->answer, status, work->context, work->request->minor);
+    answer_open(work->answer, status, work->context, work->request->minor);
     response_field(head, SPAN("ETag"), work->validators.tag);
     if (work->chosen->varies)
         response_bytes(head, SPAN("Vary: Accept-Encoding\r\n"));
@@ -189,7 +189,7 @@ static void file_answer_refuse(struct file_work *work, int status)
     struct response *head = &work->answer->head;
     char text[CONTENT_RANGE_SIZE];
 
-    answer_begin(work->answer, status, work->context, work->request->minor);
+    answer_open(work->answer, status, work->context, work->request->minor);
     if (status == 416) {
         int used = snprintf(text, sizeof text, "bytes */%" PRIu64, work->chosen->file->size);
         response_field(head, SPAN("Content-Range"), (struct span){ text, (size_t)used });

@@ -213,7 +213,7 @@ static void site_redirect(const struct search *search, const struct request *req
     struct response *head = &answer->head;
     bool head_only = request->method == METHOD_HEAD;
 
-    answer_begin(answer, 301, context, request->minor);
+    answer_open(answer, 301, context, request->minor);
     response_bytes(head, SPAN("Location: "));
     site_write_escaped(head, (struct span){ search->path, search->path_size }, false);
     response_bytes(head, SPAN("/"));
@@ -230,7 +230,7 @@ static void site_redirect(const struct search *search, const struct request *req
 static void site_allow(int status, const struct request *request,
                        const struct answer_context *context, struct answer *answer)
 {
-    answer_begin(answer, status, context, request->minor);
+    answer_open(answer, status, context, request->minor);
     response_bytes(&answer->head, ALLOW);
     answer_explain(answer, false);
 }
