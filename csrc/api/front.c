@@ -211,7 +211,7 @@ int uwo_front_drain(struct uwo_front *front)
 
 uint64_t uwo_front_connections(const struct uwo_front *front)
 {
-    return forked(real(front)) ? 0 : atomic_load(&real(front)->connections);
+    return forked(real(front)) ? 0 : front_connections(real(front));
 }
 
 uint64_t uwo_front_waiting(const struct uwo_front *front)

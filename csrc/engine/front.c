@@ -142,6 +142,9 @@ void front_turn(struct loop *loop)
     if (atomic_load(&front->draining)) {
         listen_stop(loop);
         timers_clear(&serving->listen_again);
+        if (!serving->deaf)
+            atomic_fetch_add(&front->deaf, 1);
+        serving->deaf = true;
         front_close_idle(loop);
     }
 }
@@ -306,6 +309,15 @@ void front_drain(struct front *front)
 {
     atomic_store(&front->draining, true);
     front_tell(front);
+}
+
+/* A loop that has not heard of the drain yet may still accept one. */
+uint64_t front_connections(struct front *front)
+{
+    bool may_accept = atomic_load(&front->deaf) < front->engine->options.threads;
+    uint64_t connections = atomic_load(&front->connections);
+
+    return connections + (may_accept && atomic_load(&front->draining) ? 1 : 0);
 }
 
 void front_destroy(struct front *front)

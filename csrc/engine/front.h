@@ -90,6 +90,7 @@ struct serving {
     uint32_t seen;         /* front->changes, as acted upon */
     int reserve_fd;        /* given up to turn a connection away when descriptors run out */
     bool listening;
+    bool deaf;                 /* it has heard of the drain, and accepts no more */
     uint32_t left;             /* connections, when the loop wants to leave */
     struct timer listen_again; /* after a pause */
     int64_t date_seconds;
@@ -115,6 +116,7 @@ struct front {
     char *overflow; /* [overflow_lock] MESSAGE_MAX: one message */
     struct log log;
     struct log_buffer **log_buffers; /* one per loop */
+    _Atomic(uint32_t) deaf;          /* loops that accept no more */
     atomic_bool draining;
     atomic_bool stopping;
     _Atomic(uint32_t) changes; /* counts up when a loop must look at the front */
@@ -130,6 +132,9 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
 void front_swap_site(struct front *front, struct site_made *site);
 void front_drain(struct front *front);
 void front_destroy(struct front *front);
+
+/* Connections alive; while it drains, 0 means that none will come. */
+uint64_t front_connections(struct front *front);
 
 /* Must the loop look at its mail from time to time, though nobody wakes it? */
 static inline bool front_ticks(const struct loop *loop)

@@ -21,7 +21,7 @@ enum {
     LOG_LINE_MAX = 4096,        /* longer targets and fields are cut */
     LOG_TEXT_MAX = 1024,        /* of a target, referer or user agent */
     LOG_FLUSH_MS = 500,
-    LOG_RECORDS_MAX = 16 /* answers of one connection that wait for acknowledgement */
+    LOG_RECORDS_MAX = 64 /* answers of one connection that wait for acknowledgement */
 };
 
 /* An answer that is not logged yet. */

@@ -421,7 +421,7 @@ int uwo_front_swap_site(struct uwo_front *front, struct uwo_site *site);
  * "Connection: close".  Idempotent.  Thread: any. */
 int uwo_front_drain(struct uwo_front *front);
 
-/* Connections alive, and requests that wait for Python or are with it.  Thread: any. */
+/* Connections alive (once drained, 0 means that none will come), and requests that wait for Python or are with it.  Thread: any. */
 uint64_t uwo_front_connections(const struct uwo_front *front);
 uint64_t uwo_front_waiting(const struct uwo_front *front);
 
