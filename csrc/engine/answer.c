@@ -155,6 +155,19 @@ static bool answer_length(const struct uwo_answer *answer, const struct checked 
     return true;
 }
 
+/* Bytes of the body that a growing answer begins with. */
+static uint64_t answer_begun(const struct uwo_answer *answer, const struct checked *checked)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < answer->program->count; i++) {
+        if (checked[i].count == TASK_TO_THE_END)
+            return UINT64_MAX;
+        bytes += checked[i].count;
+    }
+    return bytes;
+}
+
 /* Under engine->lock: may it be answered?  From now on its loop waits for us. */
 static struct transfer *answer_begin(struct call *call)
 {
@@ -200,7 +213,9 @@ static void answer_start(struct call *call, struct transfer *transfer, struct in
         stats_add_shared(front->engine->callers_stats, STATS_handed_over, 1);
 }
 
-static bool answer_prepare(struct call *call, struct transfer *transfer, bool growing)
+/* Room for what is appended.  promised: bytes of the body, or UNPROMISED. */
+static bool answer_prepare(struct call *call, struct transfer *transfer, bool growing,
+                           uint64_t promised)
 {
     const struct sys *sys = call->front->sys;
 
@@ -208,6 +223,7 @@ static bool answer_prepare(struct call *call, struct transfer *transfer, bool gr
         return true;
     if (!transfer_extra(sys, transfer))
         return false;
+    transfer->extra->promised = promised;
     transfer->extra->inbox_finished = transfer->extra->room_wanted = false;
     transfer->extra->waiting = 0;
     return true;
@@ -225,6 +241,7 @@ static int answer_build(struct call *call, struct transfer *transfer,
     bool known = answer_length(answer, checked, &length);
     enum framing framing = answer_framing(session, answer, known);
     bool growing = answer->flags & UWO_GROWING && framing != NO_BODY && !session->conn.head_only;
+    uint64_t begun = growing ? answer_begun(answer, checked) : 0;
     size_t room = answer_head_room(answer);
     struct response head = { .data = sys->alloc(room), .size = room };
     struct instruction *list = sys->alloc((answer->program->count + 2) * sizeof *list);
@@ -234,7 +251,13 @@ static int answer_build(struct call *call, struct transfer *transfer,
                                !atomic_load(&front->draining);
     if (framing == NO_BODY || session->conn.head_only)
         told.program = &nothing;
-    if (head.data && list && answer_prepare(call, transfer, growing)) {
+    if (growing && known && begun > length) {
+        sys->release(head.data);
+        sys->release(list);
+        return UWO_E_INVALID;
+    }
+    if (head.data && list &&
+        answer_prepare(call, transfer, growing, known ? length - begun : UNPROMISED)) {
         answer_head(&head, front, session, answer, framing, length);
         count = answer_fill(front, &head, &told, checked, list);
     }
@@ -436,10 +459,13 @@ int64_t answer_read(struct call *call, void *data, size_t size)
 {
     static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct front *front = call->front;
-    struct transfer *transfer = answer_begin(call);
+    struct transfer *transfer;
     struct conn *conn;
     int64_t got;
 
+    if (call->answered) /* then the connection is its loop's */
+        return -EINVAL;
+    transfer = answer_begin(call);
     if (!transfer)
         return -ECONNRESET;
     conn = &transfer->session->conn;
@@ -504,6 +530,7 @@ void answer_spill(struct front *front)
         if (transfer)
             answer_release(call);
         queue_put(&front->queue, call, true);
+        front_watch_overflow(front);
         return;
     }
 }

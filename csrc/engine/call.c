@@ -173,6 +173,7 @@ bool call_put(struct front *front, struct transfer *transfer)
     if (overflow_send(front, transfer))
         return true;
     queue_put(&front->queue, call, true);
+    front_watch_overflow(front);
     return false;
 }
 

@@ -82,10 +82,12 @@ void serve_left(struct loop *loop, struct transfer *transfer)
     struct front *front = loop->serving->front;
     struct session *session = transfer->session;
 
-    if (session->call && session->conn.state == CONN_BODY)
-        call_free(session->call);
-    else if (session->call)
+    if (session->call && session->conn.state == CONN_BODY) {
+        if (!atomic_load(&engine->left_behind)) /* else a helper may still write from it */
+            call_free(session->call);
+    } else if (session->call) {
         call_detach(front, transfer);
+    }
     reply_log(loop, transfer, true);
     if (session->file)
         files_unpin(&loop->serving->files, session->file);
@@ -160,6 +162,11 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
         !session->tail_out && reply_checked(front, transfer) && session->tail) {
         reply_tail(front, transfer, loop->now_us);
         return;
+    }
+    if (transfer->growing && transfer->program.outcome == UWO_FINISHED &&
+        transfer->extra->promised != UNPROMISED && transfer->extra->promised > 0) {
+        transfer->program.outcome = UWO_SOURCE_SHORT; /* it promised more */
+        transfer->program.error = ENODATA;
     }
     serve_note_end(loop, session, transfer);
     stats_add(loop->stats, STATS_requests, 1);

@@ -71,6 +71,8 @@ enum transfer_wait {
     WAIT_PYTHON,  /* serves: for an answer; all is the Python thread's meanwhile */
 };
 
+#define UNPROMISED UINT64_MAX
+
 /* What only some transfers need. */
 struct extra {
     stats_value bytes_received; /* as the program counts, for everybody */
@@ -85,8 +87,9 @@ struct extra {
     bool inbox_finished;       /* [lock] */
     bool room_wanted;          /* [lock] append was refused: a ROOM event is due */
     uint32_t high_water;
-    uint64_t waiting; /* [lock] bytes appended, not yet queued */
-    struct pipe pipe; /* held while bytes are in it */
+    uint64_t waiting;  /* [lock] bytes appended, not yet queued */
+    uint64_t promised; /* [lock] bytes that must still be appended; UNPROMISED: no matter */
+    struct pipe pipe;  /* held while bytes are in it */
     uint32_t pipe_held;
     int32_t peer_fd;      /* the splice source at work, or -1 */
     bool peer_registered; /* with epoll */

@@ -5,6 +5,9 @@
 #include "engine/answer.h"
 #include "engine/drive.h"
 
+/* How long front_destroy waits for a disk helper. */
+enum { LEAVING_US = 5000000 };
+
 enum { OUTPUT_SIZE = ANSWER_HEAD_MAX + SMALL_MAX + 64 };
 
 /* ---- one loop's part ---- */
@@ -62,14 +65,22 @@ static void front_swap(struct serving *serving)
     pthread_mutex_unlock(&front->lock);
 }
 
-/* Requests that found the overflow queue full wait for room in it: the first loop watches it. */
-static void front_watch_overflow(struct loop *loop, int action)
+/* Requests that found the overflow queue full wait for room in it: then the first loop watches it,
+ * once. */
+void front_watch_overflow(struct front *front)
+{
+    front->sys->epoll_set(front->engine->loops[0].epoll_fd, EPOLL_CTL_MOD,
+                          front->options.overflow_send_fd, EPOLLOUT | EPOLLONESHOT,
+                          FRONT_DATA + OVERFLOW_EVENT);
+}
+
+static void front_know_overflow(struct loop *loop, int action)
 {
     struct front *front = loop->serving->front;
 
     if (loop->index == 0 && front->queue.overflow_fd >= 0)
-        loop->sys->epoll_set(loop->epoll_fd, action, front->options.overflow_send_fd,
-                             EPOLLOUT | EPOLLET, FRONT_DATA + OVERFLOW_EVENT);
+        loop->sys->epoll_set(loop->epoll_fd, action, front->options.overflow_send_fd, EPOLLONESHOT,
+                             FRONT_DATA + OVERFLOW_EVENT);
 }
 
 static void front_close_idle(struct loop *loop)
@@ -100,7 +111,7 @@ static void front_leave(struct loop *loop)
     loop_stop_all(loop, front_count);
     if (loop->serving->left > 0)
         return; /* a helper or Python has some; looked at again when it comes back */
-    front_watch_overflow(loop, EPOLL_CTL_DEL);
+    front_know_overflow(loop, EPOLL_CTL_DEL);
     loop->serving = NULL;
     loop->front_left = atomic_load(&loop->engine->front_number);
     pthread_mutex_lock(&front->lock);
@@ -128,7 +139,7 @@ void front_turn(struct loop *loop)
         serving = &front->servings[loop->index];
         loop->serving = serving;
         atomic_store(&loop->stats[STATS_connections], 0);
-        front_watch_overflow(loop, EPOLL_CTL_ADD);
+        front_know_overflow(loop, EPOLL_CTL_ADD);
         listen_start(loop);
     }
     if (atomic_load_explicit(&front->stopping, memory_order_relaxed)) {
@@ -320,6 +331,23 @@ uint64_t front_connections(struct front *front)
     return connections + (may_accept && atomic_load(&front->draining) ? 1 : 0);
 }
 
+/* Until every loop has left.  False: one cannot. */
+static bool front_wait(struct front *front)
+{
+    int64_t until_us = front->sys->wall_us() + LEAVING_US;
+    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+    struct uwo_engine *engine = front->engine;
+    bool all;
+
+    pthread_mutex_lock(&front->lock);
+    while (!atomic_load(&engine->stopping) && front->away < engine->options.threads &&
+           front->sys->wall_us() < until_us)
+        pthread_cond_timedwait(&front->left, &front->lock, &until);
+    all = atomic_load(&engine->stopping) || front->away == engine->options.threads;
+    pthread_mutex_unlock(&front->lock);
+    return all;
+}
+
 void front_destroy(struct front *front)
 {
     struct uwo_engine *engine = front->engine;
@@ -327,10 +355,8 @@ void front_destroy(struct front *front)
     atomic_store(&front->draining, true);
     atomic_store(&front->stopping, true);
     front_tell(front);
-    pthread_mutex_lock(&front->lock);
-    while (!atomic_load(&engine->stopping) && front->away < engine->options.threads)
-        pthread_cond_wait(&front->left, &front->lock);
-    pthread_mutex_unlock(&front->lock);
+    if (!front_wait(front)) /* a dead disk holds a helper: its connection needs the front */
+        return;
     atomic_store(&engine->front, NULL);
     front_free(front);
 }

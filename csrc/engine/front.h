@@ -143,6 +143,9 @@ static inline bool front_ticks(const struct loop *loop)
            loop->stats[STATS_connections] > 0;
 }
 
+/* A request waits here for room in the overflow queue.  Thread: any. */
+void front_watch_overflow(struct front *front);
+
 /* epoll reported one of FRONT_DATA. */
 void front_event(struct loop *loop, uint32_t number);
 

@@ -114,6 +114,12 @@ static void listen_turn_away(struct loop *loop, const struct listener *listener)
     serving->reserve_fd = loop->sys->event_open();
 }
 
+static bool listen_full(const struct front *front)
+{
+    return atomic_load_explicit(&front->connections, memory_order_relaxed) >=
+           front->options.connections_max;
+}
+
 /* Room for one more connection?  At the limit an idle one goes first. */
 static bool listen_room(struct loop *loop)
 {
@@ -121,9 +127,7 @@ static bool listen_room(struct loop *loop)
 
     if (front->options.application && queue_waiting(&front->queue) >= front->options.queue_max)
         return false;
-    return atomic_load_explicit(&front->connections, memory_order_relaxed) <
-               front->options.connections_max ||
-           serve_close_idle(loop);
+    return !listen_full(front) || serve_close_idle(loop);
 }
 
 static void listen_take(struct loop *loop, const struct listener *listener, int fd,
@@ -198,6 +202,8 @@ void listen_event(struct loop *loop, uint32_t number)
         struct sys_peer peer;
         int fd;
 
+        if (listen_full(serving->front) && accepted > 0)
+            break; /* perhaps nobody waits */
         if (!listen_room(loop)) {
             listen_pause(loop);
             return;

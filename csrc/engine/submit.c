@@ -295,6 +295,23 @@ static bool submit_splices_client(const struct sys *sys, const struct transfer *
     return false;
 }
 
+/* An answer of known length takes exactly its length. */
+static bool submit_keeps_promise(struct extra *extra, const struct instruction *list, size_t count)
+{
+    uint64_t bytes = instructions_bytes(list, (uint32_t)count);
+
+    if (extra->promised == UNPROMISED)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        if (!task_type_of(list[i].kind)->known_size)
+            return false;
+    }
+    if (bytes > extra->promised)
+        return false;
+    extra->promised -= bytes;
+    return true;
+}
+
 /* Move the new instructions, and what they own, into the inbox.  Under engine->lock. */
 static int submit_append_locked(const struct sys *sys, struct transfer *transfer,
                                 struct instruction *list, size_t count)
@@ -307,6 +324,8 @@ static int submit_append_locked(const struct sys *sys, struct transfer *transfer
         return UWO_E_INVALID;
     if (!submit_reserve_inbox(sys, extra, count))
         return -ENOMEM;
+    if (!submit_keeps_promise(extra, list, count))
+        return UWO_E_INVALID;
     instructions_take(list, (uint32_t)count);
     memcpy(&extra->inbox[extra->inbox_count], list, count * sizeof *list);
     extra->inbox_count += (uint32_t)count;

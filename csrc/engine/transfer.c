@@ -98,7 +98,11 @@ struct extra *transfer_extra(const struct sys *sys, struct transfer *transfer)
         transfer->extra = sys->alloc(sizeof *transfer->extra);
         if (!transfer->extra)
             return NULL;
-        *transfer->extra = (struct extra){ .peer_fd = -1, .job.owner = transfer };
+        *transfer->extra = (struct extra){
+            .peer_fd = -1,
+            .promised = UNPROMISED,
+            .job.owner = transfer,
+        };
         list_init(&transfer->extra->starved);
     }
     return transfer->extra;

@@ -421,7 +421,8 @@ int uwo_front_swap_site(struct uwo_front *front, struct uwo_site *site);
  * "Connection: close".  Idempotent.  Thread: any. */
 int uwo_front_drain(struct uwo_front *front);
 
-/* Connections alive (once drained, 0 means that none will come), and requests that wait for Python or are with it.  Thread: any. */
+/* Connections alive (once drained, 0 means that none will come), and requests that wait for Python
+ * or are with it.  Thread: any. */
 uint64_t uwo_front_connections(const struct uwo_front *front);
 uint64_t uwo_front_waiting(const struct uwo_front *front);
 
@@ -478,7 +479,8 @@ int uwo_front_take(struct uwo_front *front, int timeout_ms, struct uwo_request *
 void uwo_front_wake(struct uwo_front *front);
 
 /* The next bytes of a streamed body, waiting for the client up to no_progress_ms.  Returns their
- * number, 0 at its end, -ETIMEDOUT, -ECONNRESET, -EPROTO (bad framing), -EFBIG, or -EINTR. */
+ * number, 0 at its end, -EINVAL (it is being answered already), -ETIMEDOUT, -ECONNRESET, -EPROTO
+ * (bad framing), -EFBIG, or -EINTR. */
 int64_t uwo_request_read(struct uwo_request *request, void *data, size_t size);
 
 /* What to answer. */

@@ -12,8 +12,7 @@ void answer_common(struct response *head, const struct answer_context *context, 
         response_bytes(head, SPAN("Connection: keep-alive\r\n"));
 }
 
-void answer_open(struct answer *answer, int status, const struct answer_context *context,
-                  int minor)
+void answer_open(struct answer *answer, int status, const struct answer_context *context, int minor)
 {
     answer->kind = ANSWER_READY;
     answer->status = status;

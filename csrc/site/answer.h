@@ -6,7 +6,7 @@
 
 /* Ready, without a body, with the status line and the fields every answer has. */
 void answer_open(struct answer *answer, int status, const struct answer_context *context,
-                  int minor);
+                 int minor);
 
 /* End the head, and let the status text be the body: the last thing to do to an answer that serves
  * no file. */
