@@ -168,27 +168,6 @@ static uint64_t answer_begun(const struct uwo_answer *answer, const struct check
     return bytes;
 }
 
-/* Under engine->lock: may it be answered?  From now on its loop waits for us. */
-static struct transfer *answer_begin(struct call *call)
-{
-    struct uwo_engine *engine = call->front->engine;
-    struct transfer *transfer = NULL;
-
-    pthread_mutex_lock(&engine->lock);
-    if (!call->gone && !call->answering)
-        transfer = transfer_find(engine, call->request.id);
-    call->answering = transfer != NULL;
-    pthread_mutex_unlock(&engine->lock);
-    return transfer;
-}
-
-static void answer_release(struct call *call)
-{
-    pthread_mutex_lock(&call->front->engine->lock);
-    call->answering = false;
-    pthread_mutex_unlock(&call->front->engine->lock);
-}
-
 /* The list is complete: nothing can fail any more. */
 static void answer_start(struct call *call, struct transfer *transfer, struct instruction *list,
                          uint32_t count, bool growing)
@@ -213,19 +192,29 @@ static void answer_start(struct call *call, struct transfer *transfer, struct in
         stats_add_shared(front->engine->callers_stats, STATS_handed_over, 1);
 }
 
-/* Room for what is appended.  promised: bytes of the body, or UNPROMISED. */
-static bool answer_prepare(struct call *call, struct transfer *transfer, bool growing,
-                           uint64_t promised)
+static bool answer_splices(const struct uwo_program *program)
 {
-    const struct sys *sys = call->front->sys;
+    for (size_t i = 0; i < program->count; i++) {
+        if (program->instructions[i].kind == UWO_SPLICE)
+            return true;
+    }
+    return false;
+}
 
-    if (!growing)
+/* Room for pipes, and for what is appended.  promised: bytes of the body, or UNPROMISED. */
+static bool answer_prepare(const struct sys *sys, struct transfer *transfer,
+                           const struct uwo_program *program, bool growing, uint64_t promised)
+{
+    struct extra *extra;
+
+    if (!growing && !answer_splices(program))
         return true;
-    if (!transfer_extra(sys, transfer))
+    extra = transfer_extra(sys, transfer);
+    if (!extra)
         return false;
-    transfer->extra->promised = promised;
-    transfer->extra->inbox_finished = transfer->extra->room_wanted = false;
-    transfer->extra->waiting = 0;
+    extra->promised = promised;
+    extra->inbox_finished = extra->room_wanted = false;
+    extra->waiting = 0;
     return true;
 }
 
@@ -257,7 +246,7 @@ static int answer_build(struct call *call, struct transfer *transfer,
         return UWO_E_INVALID;
     }
     if (head.data && list &&
-        answer_prepare(call, transfer, growing, known ? length - begun : UNPROMISED)) {
+        answer_prepare(sys, transfer, told.program, growing, known ? length - begun : UNPROMISED)) {
         answer_head(&head, front, session, answer, framing, length);
         count = answer_fill(front, &head, &told, checked, list);
     }
@@ -310,7 +299,7 @@ static void answer_return(struct call *call, struct transfer *transfer)
 int answer_make(struct call *call, const struct uwo_answer *answer, const struct checked *checked)
 {
     struct uwo_engine *engine = call->front->engine;
-    struct transfer *transfer = answer_begin(call);
+    struct transfer *transfer = call_begin(call);
     bool bodiless = answer->status == 204 || answer->status == 304;
     int status;
 
@@ -319,7 +308,7 @@ int answer_make(struct call *call, const struct uwo_answer *answer, const struct
     bodiless = bodiless || transfer->session->conn.head_only;
     status = answer_build(call, transfer, answer, checked);
     if (status < 0) {
-        answer_release(call);
+        call_release(call);
         return status;
     }
     if (bodiless)
@@ -375,114 +364,6 @@ void answer_drop(struct call *call)
         call_free(call);
 }
 
-/* ---- reading ---- */
-
-/* What was read behind the piece goes back to where it came from. */
-static bool answer_unread(const struct sys *sys, struct session *session, const char *data,
-                          size_t size)
-{
-    if (size == 0)
-        return true;
-    session->stash = sys->alloc(size);
-    if (!session->stash)
-        return false;
-    memcpy(session->stash, data, size);
-    session->stash_size = (uint32_t)size;
-    return true;
-}
-
-/* Raw bytes: what the connection had, or the socket's next ones. */
-static int64_t answer_raw(struct front *front, struct transfer *transfer, char *data, size_t size)
-{
-    const struct sys *sys = front->sys;
-    struct session *session = transfer->session;
-    char *stash = session->stash;
-    size_t had = session->stash_size;
-    size_t part = had < size ? had : size;
-    int64_t got;
-
-    if (stash) {
-        session->stash = NULL;
-        session->stash_size = 0;
-        memcpy(data, stash, part);
-        if (!answer_unread(sys, session, stash + part, had - part))
-            part = 0;
-        sys->release(stash);
-        return part > 0 ? (int64_t)part : -ENOMEM;
-    }
-    while ((got = sys->receive(transfer->client_fd, data, size)) == -EAGAIN) {
-        int ready = sys->event_wait(transfer->client_fd, (int)front->limits.no_progress_ms);
-
-        if (ready <= 0)
-            return ready == 0 ? -ETIMEDOUT : ready;
-    }
-    return got == 0 ? -ECONNRESET : got;
-}
-
-static int64_t answer_content(struct front *front, struct transfer *transfer, char *data,
-                              size_t size)
-{
-    struct session *session = transfer->session;
-
-    if (size > INPUT_SIZE) /* what comes behind the body must fit the loop's window */
-        size = INPUT_SIZE;
-    while (!conn_body_ended(&session->conn)) {
-        int64_t got = answer_raw(front, transfer, data, size);
-        size_t used = 0;
-        size_t content_size = 0;
-
-        if (got < 0)
-            return got;
-        /* Content moves to the front; framing falls out. */
-        while (used < (size_t)got && !conn_body_ended(&session->conn)) {
-            struct span content;
-            int status;
-            size_t step = conn_body(&session->conn, &front->limits, data + used, (size_t)got - used,
-                                    front->sys->now_us(), &content, &status);
-
-            if (status != 0)
-                return status == 413 ? -EFBIG : -EPROTO;
-            if (content.size > 0)
-                memmove(data + content_size, content.data, content.size);
-            content_size += content.size;
-            used += step;
-        }
-        if (!answer_unread(front->sys, session, data + used, (size_t)got - used))
-            return -ENOMEM;
-        if (content_size > 0)
-            return (int64_t)content_size;
-    }
-    return 0;
-}
-
-int64_t answer_read(struct call *call, void *data, size_t size)
-{
-    static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct front *front = call->front;
-    struct transfer *transfer;
-    struct conn *conn;
-    int64_t got;
-
-    if (call->answered) /* then the connection is its loop's */
-        return -EINVAL;
-    transfer = answer_begin(call);
-    if (!transfer)
-        return -ECONNRESET;
-    conn = &transfer->session->conn;
-    if (conn->expects && !conn_body_ended(conn)) {
-        conn->expects = false;
-        got = front->sys->send(transfer->client_fd, leave, sizeof leave - 1, false);
-        if (got > 0)
-            atomic_fetch_add(&transfer->bytes_queued, (uint64_t)got);
-        if (got > 0 && (size_t)got < sizeof leave - 1)
-            front->sys->reset(transfer->client_fd);
-    }
-    transfer->session->read_by_python = true;
-    got = answer_content(front, transfer, data, size);
-    answer_release(call);
-    return got;
-}
-
 /* ---- taking ---- */
 
 int answer_take(struct front *front, int timeout_ms, struct call **call)
@@ -520,7 +401,7 @@ void answer_spill(struct front *front)
         return;
     while ((call = queue_surplus(&front->queue))) {
         struct uwo_engine *engine = front->engine;
-        struct transfer *transfer = answer_begin(call);
+        struct transfer *transfer = call_begin(call);
 
         if (transfer && overflow_send(front, transfer)) {
             transfer->session->given = true;
@@ -528,7 +409,7 @@ void answer_spill(struct front *front)
             continue;
         }
         if (transfer)
-            answer_release(call);
+            call_release(call);
         queue_put(&front->queue, call, true);
         front_watch_overflow(front);
         return;

@@ -225,3 +225,24 @@ bool call_take_back(struct front *front, struct session *session)
         call_free(call);
     return taken;
 }
+
+/* Under engine->lock: may it be answered?  From now on its loop waits for us. */
+struct transfer *call_begin(struct call *call)
+{
+    struct uwo_engine *engine = call->front->engine;
+    struct transfer *transfer = NULL;
+
+    pthread_mutex_lock(&engine->lock);
+    if (!call->gone && !call->answering)
+        transfer = transfer_find(engine, call->request.id);
+    call->answering = transfer != NULL;
+    pthread_mutex_unlock(&engine->lock);
+    return transfer;
+}
+
+void call_release(struct call *call)
+{
+    pthread_mutex_lock(&call->front->engine->lock);
+    call->answering = false;
+    pthread_mutex_unlock(&call->front->engine->lock);
+}

@@ -52,6 +52,12 @@ bool call_put(struct front *front, struct transfer *transfer);
 /* A growing answer can take more. */
 void call_room(struct front *front, struct call *call);
 
+/* A Python thread wants the connection: from now on its loop waits for us.  NULL: it has ended. */
+struct transfer *call_begin(struct call *call);
+
+/* It was not answered after all. */
+void call_release(struct call *call);
+
 /* ---- overflow.c ---- */
 
 /* Give a call and its connection to whichever worker is idle.  False: the queue there is full. */
