@@ -15,6 +15,7 @@ ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_o
         sweep dist clean
 
 help:
+	@echo "make serve       files on http://127.0.0.1:8080; DIR= and PORT= change what and where"
 	@echo "make demo        slow readers against a one-worker server, without and with the engine"
 	@echo "make test        everything; test-quick leaves out what is slow"
 	@echo "make lint        ruff, mypy, clang-format; format rewrites"
@@ -53,7 +54,15 @@ $(VENV)/tools: pyproject.toml | build
 
 # ---- using it ----
 
-demo serve: build
+# A copy of examples/site with large files, on this port; DIR= serves something else.
+DIR ?= build/site
+PORT ?= 8080
+
+serve: build
+	$(if $(filter build/site,$(DIR)),$(BIN)/python examples/make_site.py $(DIR))
+	@$(BIN)/uwoffload serve $(DIR) --port $(PORT) --processes 1 --offload-threads 2
+
+demo: build
 	$(BIN)/uwoffload demo
 
 bench: build

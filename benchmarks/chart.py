@@ -24,6 +24,21 @@ def with_unit(value: float, unit: str) -> str:
     return f"{number(value)}{'x' if unit == 'x' else f' {unit}' if unit else ''}"
 
 
+def label(figure: Figure) -> str:
+    return f"{figure.group}; {figure.text}" if figure.group else figure.text
+
+
+def part_used(figure: Figure) -> tuple[float, float]:
+    """How much of its bar a figure uses, and the spread of that; 1 is the bar, less is better."""
+    assert figure.bar is not None
+    if figure.at_least:
+        used = figure.bar / figure.value
+        return used, used * figure.spread / figure.value
+    if not figure.bar:
+        return (USED_MAX if figure.value else 0.0), 0.0
+    return figure.value / figure.bar, figure.spread / figure.bar
+
+
 def draw(figures: Sequence[Figure], path: Path, caption: str) -> None:
     """Write a PNG.  Figures without a bar are left out."""
     try:
@@ -36,9 +51,8 @@ def draw(figures: Sequence[Figure], path: Path, caption: str) -> None:
     shown = [figure for figure in figures if figure.bar is not None][::-1]
     picture, axes = pyplot.subplots(figsize=(10, 1.5 + ROW_INCHES * len(shown)), dpi=140)
     for row, figure in enumerate(shown):
-        assert figure.bar
-        used = figure.value / figure.bar
-        spread = figure.spread / figure.bar
+        assert figure.bar is not None
+        used, spread = part_used(figure)
         color = MET if figure.met else MISSED
         axes.barh(row, min(used, USED_MAX), height=0.56, color=color, zorder=2)
         axes.plot(
@@ -59,8 +73,8 @@ def draw(figures: Sequence[Figure], path: Path, caption: str) -> None:
         )
     axes.axvline(1, color=INK, linewidth=1.4, linestyle="--", zorder=4)
     axes.text(1, len(shown) - 0.35, "bar", ha="center", va="bottom", color=INK, fontsize=9)
-    axes.set_yticks(range(len(shown)), [figure.text for figure in shown], fontsize=9, color=INK)
-    widest = max([figure.value / figure.bar for figure in shown if figure.bar], default=1)
+    axes.set_yticks(range(len(shown)), [label(figure) for figure in shown], fontsize=9, color=INK)
+    widest = max([part_used(figure)[0] for figure in shown], default=1)
     axes.set_xlim(0, min(max(widest * 1.05, 1.15), USED_MAX))
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel("part of the bar that is used: shorter is better", fontsize=9, color=INK)

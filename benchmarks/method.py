@@ -3,11 +3,13 @@ How things are measured here: fresh servers, shuffled rounds, CPU from the sched
 
 Every question compares a subject with a baseline in the same run. Each round runs each
 of them once, on a fresh server and in an order of its own; the figure is the median of
-the ratios within a round, its spread half the inter-quartile range.
+the ratios within a round, its spread half the inter-quartile range, or, where the bar
+is as fine as the noise, the confidence interval of that median.
 """
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -29,9 +31,16 @@ class Failed(Exception):
     """A measurement that did not take place; the message says why."""
 
 
+class Missing(Failed):
+    """A question that cannot be asked here, for a tool is not installed."""
+
+
 @dataclass(frozen=True)
 class Figure:
-    """One answer: lower is better, and the bar is the most that is allowed."""
+    """One answer, and its bar: the most that is allowed, or the least.
+
+    With a confidence interval the bar is met when the interval reaches it.
+    """
 
     name: str
     text: str
@@ -41,10 +50,29 @@ class Figure:
     bar: float | None = None  # None: for information
     note: str = ""
     spoiled: int = 0  # answers that were not whole: then no bar is met
+    interval: tuple[float, float] | None = None  # of the median
+    at_least: bool = False  # higher is better
+    group: str = ""  # a heading above the first figure of each group
 
     @property
     def met(self) -> bool | None:
-        return None if self.bar is None else self.value <= self.bar and not self.spoiled
+        if self.bar is None:
+            return None
+        best = self.value
+        if self.interval:
+            best = self.interval[self.at_least]
+        reached = best >= self.bar if self.at_least else best <= self.bar
+        return reached and not self.spoiled
+
+    @property
+    def verdict(self) -> str:
+        """In words: met by the median too, or by the end of its interval only."""
+        if self.bar is None:
+            return ""
+        if not self.met:
+            return "NOT MET"
+        median_too = self.value >= self.bar if self.at_least else self.value <= self.bar
+        return "met" if median_too else "reached"
 
 
 @dataclass
@@ -70,10 +98,10 @@ class Settings:
         return str(self.build / name)
 
 
-def build(directory: Path) -> None:
+def build(directory: Path, target: str = "all") -> None:
     """Compile the C programs; quiet unless it fails."""
     done = subprocess.run(
-        ["make", "-j2", "-C", str(HERE / "c"), f"BUILD={directory}"],
+        ["make", "-j2", "-C", str(HERE / "c"), f"BUILD={directory}", target],
         capture_output=True,
         text=True,
         check=False,
@@ -166,6 +194,23 @@ def ratio(subject: Sequence[float], baseline: Sequence[float]) -> tuple[float, f
     return median_and_spread([a / b for a, b in zip(subject, baseline, strict=True)])
 
 
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The narrowest pair of order statistics that holds the median with that confidence.
+
+    Nothing is assumed of the distribution: the median lies outside of the k-th smallest and the
+    k-th largest of n values with twice the probability of fewer than k heads in n throws of a
+    coin. With fewer than six values the widest pair has to do.
+    """
+    ordered = sorted(values)
+    below, rank = 0.0, 0
+    for k in range(len(ordered) // 2):
+        below += math.comb(len(ordered), k) / 2 ** len(ordered)
+        if 2 * below > 1 - confidence:
+            break
+        rank = k
+    return ordered[rank], ordered[-1 - rank]
+
+
 Question = Callable[[Settings], list[Figure]]
 
 
@@ -200,11 +245,11 @@ def settings_from(options: argparse.Namespace, records: TextIO | None) -> Settin
     return settings
 
 
-def main(question: Question, text: str | None) -> None:
+def main(question: Question, text: str | None, target: str = "all") -> None:
     """One question on its own: JSON lines to the standard output."""
     settings = settings_from(arguments(text).parse_args(), sys.stdout)
     try:
-        build(settings.build)
+        build(settings.build, target)
         for figure in question(settings):
             settings.record("figure", **asdict(figure), met=figure.met)
     except Failed as failed:

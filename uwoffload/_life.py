@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._bridge import NULL, lib
@@ -28,6 +29,7 @@ class MortalHub(Hub):
         super().__init__(handle, transfers_max)
         self._stats = stats  # lent to the engine
         self._closing = False
+        self.guests: list[Callable[[], object]] = []  # called before the engine stops
         _alive.add(self)
 
     def renew_locks(self) -> None:
@@ -43,6 +45,8 @@ class MortalHub(Hub):
         if not first:
             self._ended.wait()
             return
+        for leave in list(self.guests):
+            leave()
         if lib.uwo_engine_stop(self.handle) < 0:
             log.warning("a disk does not answer; a helper thread is left behind")
         with self.lock:

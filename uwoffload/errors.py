@@ -40,3 +40,11 @@ class TransferGone(UwoffloadError):
 
 class Unsupported(UwoffloadError):
     """This kernel lacks something the engine needs."""
+
+
+class ConfigError(UwoffloadError):
+    """The configuration cannot be used.  One line: where it stands, what is wrong, the remedy."""
+
+
+class CannotStart(UwoffloadError):
+    """A server cannot start.  One line: the thing, the reason and the remedy."""

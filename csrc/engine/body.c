@@ -7,13 +7,20 @@
 static bool body_unread(const struct sys *sys, struct session *session, const char *data,
                         size_t size)
 {
+    size_t rest = session->stash_size; /* which comes behind it */
+    char *stash;
+
     if (size == 0)
         return true;
-    session->stash = sys->alloc(size);
-    if (!session->stash)
+    stash = sys->alloc(size + rest);
+    if (!stash)
         return false;
-    memcpy(session->stash, data, size);
-    session->stash_size = (uint32_t)size;
+    memcpy(stash, data, size);
+    if (rest > 0)
+        memcpy(stash + size, session->stash, rest);
+    sys->release(session->stash);
+    session->stash = stash;
+    session->stash_size = (uint32_t)(size + rest);
     return true;
 }
 

@@ -229,6 +229,8 @@ static int front_init(struct front *front)
     front_limits(front);
     front->spool_directory = sys->alloc(directory_size);
     front->servings = sys->alloc(threads * sizeof *front->servings);
+    if (front->servings)
+        memset(front->servings, 0, threads * sizeof *front->servings);
     front->log_buffers = sys->alloc(threads * sizeof(struct log_buffer *));
     front->overflow = overflow_fd >= 0 ? sys->alloc(MESSAGE_MAX) : NULL;
     if (!front->spool_directory || !front->servings || !front->log_buffers ||
@@ -236,7 +238,7 @@ static int front_init(struct front *front)
         return -ENOMEM;
     memcpy(front->spool_directory, front->options.spool_directory, directory_size);
     front->options.spool_directory = front->spool_directory;
-    memset(front->servings, 0, threads * sizeof *front->servings);
+
     if (sys->random(&front->boundary) < 0)
         front->boundary = sys->now_us() ^ (uint64_t)(uintptr_t)front;
     if (status == 0)

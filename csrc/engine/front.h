@@ -48,11 +48,12 @@ struct session {
     uint32_t stash_size;
     uint32_t head_size; /* of the present answer */
     uint16_t status;    /* of the present answer */
+    char tail_byte;
     struct sys_peer peer;
     uint8_t tries;             /* look-ups of the present request that went to a disk */
     bool tail : 1;             /* a last byte is kept back until the file was found unchanged */
     bool tail_out : 1;         /* it is on its way */
-    bool tail_text : 1;        /* it is the '\n' of a last boundary */
+    bool tail_text : 1;        /* it is tail_byte, no longer in the file */
     bool by_program : 1;       /* the present answer did not go at once */
     bool drained : 1;          /* the last read came short: an edge will tell of more */
     bool ending : 1;           /* so it will, epoll said: no edge tells of that again */

@@ -126,7 +126,9 @@ void reply_hold_back(struct transfer *transfer)
         return;
     last = &list[transfer->program.count - 1];
     end = (uint64_t)last->offset + last->count;
-    session->tail_text = last->kind == UWO_SEND;
+    session->tail_text = last->kind == UWO_SEND && last->count > 0;
+    if (session->tail_text)
+        session->tail_byte = ((const char *)last->data)[last->count - 1];
     session->tail_offset = session->tail_text ? 0 : end - 1;
     session->tail = program_hold_back(&transfer->program, list);
 }
@@ -155,7 +157,9 @@ void reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
     if (transfer->program.list != transfer->first)
         front->sys->release((void *)(uintptr_t)transfer->program.list);
     if (session->tail_text)
-        *last = (struct instruction){ .kind = UWO_SEND, .fd = -1, .count = 1, .data = "\n" };
+        *last = (struct instruction){
+            .kind = UWO_SEND, .fd = -1, .count = 1, .data = &session->tail_byte
+        };
     else
         *last = (struct instruction){ .kind = UWO_SEND_FILE,
                                       .fd = session->file->fd,

@@ -77,6 +77,18 @@ static const int no_size[] = { EIO, EOVERFLOW, ESTALE, 0 };
 static const int no_read[] = { EINTR, EIO, ENOMEM, ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
 static const int no_write[] = { EINTR,  ENOSPC,    EDQUOT,     EFBIG,      EIO, EROFS,
                                 ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
+static const int no_accept[] = { EINTR,  EAGAIN, ECONNABORTED, EPROTO,
+                                 EMFILE, ENFILE, ENOMEM,       0 };
+static const int no_look[] = { EAGAIN, ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, EIO, 0 };
+static const int no_root[] = { ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, 0 };
+static const int no_stamp[] = { EIO, ESTALE, 0 };
+static const int not_now[] = { EINTR, EAGAIN, EIO, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
+static const int no_spool[] = { EMFILE, ENFILE, ENOSPC, EROFS, EACCES, 0 };
+static const int no_log[] = { EINTR, ENOSPC, EIO, EPIPE, SHORT_ONE, SHORT_LESS, 0 };
+static const int not_listening[] = { EBADF, ENOTSOCK, EINVAL, 0 };
+static const int no_random[] = { EAGAIN, 0 };
+static const int not_sent[] = { EAGAIN, EMSGSIZE, ENOBUFS, ENOMEM, ECONNREFUSED, EPIPE, 0 };
+static const int not_received[] = { EINTR, EAGAIN, 0 };
 static const int no_open[] = { ENOENT, EACCES, EMFILE, ENFILE, ENOSPC, EROFS, 0 };
 static const int no_resize[] = { ENOSPC, EFBIG, EIO, EINTR, 0 };
 static const int nothing[] = { 0 };
@@ -110,6 +122,17 @@ static const int *const errors_of[CALL_COUNT] = {
     [CALL_file_name] = no_size,
     [CALL_read_at] = no_read,
     [CALL_write_at] = no_write,
+    [CALL_accept] = no_accept,
+    [CALL_look] = no_look,
+    [CALL_open_root] = no_root,
+    [CALL_file_stamp] = no_stamp,
+    [CALL_read_now] = not_now,
+    [CALL_spool] = no_spool,
+    [CALL_write_log] = no_log,
+    [CALL_listening] = not_listening,
+    [CALL_random] = no_random,
+    [CALL_send_message] = not_sent,
+    [CALL_receive_message] = not_received,
     [CALL_memory_file] = no_descriptor,
     [CALL_open_file] = no_open,
     [CALL_resize] = no_resize,
@@ -279,6 +302,17 @@ FAILING(int, pipe_open, (int fds[2], int size), -1,
         (fds, atomic_load(&faulty.small_pipes) ? PAGE : size))
 FAILING(int64_t, file_size, (int fd), fd, (fd))
 FAILING(int, file_name, (int fd, uint64_t *device, uint64_t *inode), fd, (fd, device, inode))
+FAILING(int, accept, (int fd, struct sys_peer *peer), fd, (fd, peer))
+FAILING(int, open_root, (const char *path, bool *directory), -1, (path, directory))
+FAILING(int, file_stamp, (int fd, uint64_t *size, int64_t *mtime_ns), fd, (fd, size, mtime_ns))
+FAILING(int, spool, (const char *directory), -1, (directory))
+FAILING(int, listening, (int fd, bool *tcp), fd, (fd, tcp))
+FAILING(int, random, (uint64_t * number), -1, (number))
+FAILING(int64_t, send_message,
+        (int fd, const struct sys_part *parts, int count, const int *fds, int fd_count), fd,
+        (fd, parts, count, fds, fd_count))
+FAILING(int64_t, receive_message, (int fd, void *data, size_t size, int *fds, int *fd_count), fd,
+        (fd, data, size, fds, fd_count))
 FAILING(int, memory_file, (const char *name), -1, (name))
 FAILING(int, open_file, (const char *path), -1, (path))
 FAILING(int, resize, (int fd, int64_t size), fd, (fd, size))
@@ -453,15 +487,23 @@ static int64_t faulty_send(int fd, const void *data, size_t length, bool more)
     return error ? failed(error, fd, -1) : sys_linux.send(fd, data, length, more);
 }
 
+/* After fewer bytes than there were, an edge tells of the rest: so it is when they come later. */
 static int64_t faulty_receive(int fd, void *data, size_t length)
 {
+    size_t wanted = length;
     int error = strike(CALL_receive, fd, &length);
+    int64_t got;
 
     if (error == EAGAIN && fd == peeked_fd) { /* the bytes are there, and nobody else's */
         atomic_fetch_sub(&faulty.hits, 1);
         error = 0;
     }
-    return error ? failed(error, fd, -1) : sys_linux.receive(fd, data, length);
+    if (error)
+        return failed(error, fd, -1);
+    got = sys_linux.receive(fd, data, length);
+    if (length < wanted)
+        rearm(fd);
+    return got;
 }
 
 static int64_t faulty_peek(int fd, void *data, size_t length)
@@ -507,6 +549,46 @@ static int64_t faulty_write_at(int fd, const void *data, size_t length, int64_t 
 
     pass(CALL_write_at, fd);
     return error ? -error : sys_linux.write_at(fd, data, length, offset);
+}
+
+/* ---- serving ---- */
+
+/* Only a look-up that must not wait may say EAGAIN. */
+static void faulty_look(int root_fd, const char *path, bool cached, struct sys_found *found)
+{
+    int error = strike(CALL_look, root_fd, NULL);
+
+    if (error == EAGAIN && !cached) {
+        atomic_fetch_sub(&faulty.hits, 1);
+        error = 0;
+    }
+    if (!error && cached && atomic_load(&faulty.cold))
+        error = EAGAIN;
+    *found = (struct sys_found){ .fd = -1, .error = error };
+    if (!error)
+        sys_linux.look(root_fd, path, cached, found);
+}
+
+static int64_t faulty_read_now(int fd, void *data, size_t length, int64_t offset)
+{
+    int error = strike(CALL_read_now, fd, &length);
+
+    if (!error && atomic_load(&faulty.cold))
+        error = EAGAIN;
+    return error ? -error : sys_linux.read_now(fd, data, length, offset);
+}
+
+static int64_t faulty_wall_us(void)
+{
+    strike(CALL_wall_us, -1, NULL);
+    return sys_linux.wall_us();
+}
+
+static int64_t faulty_write_log(int fd, const void *data, size_t length)
+{
+    int error = strike(CALL_write_log, fd, &length);
+
+    return error ? -error : sys_linux.write_log(fd, data, length);
 }
 
 static struct sys table;
@@ -588,7 +670,14 @@ bool faulty_is_harmless(const struct fault *fault)
     case CALL_cork:
     case CALL_push:
     case CALL_pipe_open:
+    case CALL_random:
+    case CALL_read_now:     /* the file goes another way */
+    case CALL_send_message: /* the request stays */
+    case CALL_write_log:
         return true;
+    case CALL_accept: /* who was not accepted waits */
+        return fault->error == EINTR || fault->error == EAGAIN || fault->error == ECONNABORTED ||
+               fault->error == EPROTO;
     case CALL_thread_start: /* EAGAIN: there is no thread to be had */
         return false;
     case CALL_resize: /* EINTR is passed up: nothing has been taken yet */
@@ -600,7 +689,14 @@ bool faulty_is_harmless(const struct fault *fault)
     }
 }
 
-void faulty_random(uint32_t one_in)
+bool faulty_may_harm(void)
+{
+    struct fault fault = { .call = atomic_load(&faulty.call), .error = atomic_load(&faulty.error) };
+
+    return fault.call != CALL_COUNT && !faulty_is_harmless(&fault);
+}
+
+void faulty_at_random(uint32_t one_in)
 {
     atomic_store(&faulty.one_in, one_in);
 }

@@ -55,6 +55,18 @@
     CALL(read_at)          \
     CALL(write_at)         \
     CALL(close_file)       \
+    CALL(accept)           \
+    CALL(look)             \
+    CALL(open_root)        \
+    CALL(file_stamp)       \
+    CALL(read_now)         \
+    CALL(spool)            \
+    CALL(wall_us)          \
+    CALL(write_log)        \
+    CALL(listening)        \
+    CALL(random)           \
+    CALL(send_message)     \
+    CALL(receive_message)  \
     CALL(memory_file)      \
     CALL(open_file)        \
     CALL(resize)           \
@@ -109,9 +121,12 @@ const int *faulty_errors(enum call call);
 /* True when the engine must carry on as if nothing had happened. */
 bool faulty_is_harmless(const struct fault *fault);
 
+/* One is armed of which that is not true. */
+bool faulty_may_harm(void);
+
 /* Any mix of the two transparent faults on every call that may have them, at random: one in
  * `one_in`; 0 for none. */
-void faulty_random(uint32_t one_in);
+void faulty_at_random(uint32_t one_in);
 
 /* ---- one slow file ---- */
 
@@ -124,7 +139,7 @@ bool faulty_held(unsigned count);
 /* Open the gate. */
 void faulty_let_go(void);
 
-/* Every file counts as cold, or as it is. */
+/* Every file counts as cold, and every name: look-ups go to a helper; or as it is. */
 void faulty_cold(bool cold);
 
 /* Pipes get a page, as when the user's budget for them is spent. */

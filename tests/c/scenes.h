@@ -17,6 +17,10 @@ struct scene {
 extern const struct scene scenes[];
 extern const size_t scene_count;
 
+/* The same with a front (front_scenes.c); all of them have `run`. */
+extern const struct scene front_scenes[];
+extern const size_t front_scene_count;
+
 /* The engine all scenes use. */
 int scenes_engine(const struct scene *scene, struct uwo_engine **engine);
 

@@ -713,7 +713,7 @@ int main(int argc, char **argv)
     if (faults) { /* its counters would hide races from ThreadSanitizer */
         faulty_install();
         faulty_hurry(10);
-        faulty_random(faults);
+        faulty_at_random(faults);
     }
     printf("stress --count %llu --epoch %llu --seed %u --faults %u\n", (unsigned long long)count,
            (unsigned long long)size, seed, faults);

@@ -9,6 +9,7 @@
  *     sweep --seed S --sample K      K rounds drawn by lot
  *     sweep --scene NAME             one scene
  *     sweep --round NAME             one round, by the name it has in a report
+ *     sweep --front ...              the same with the scenes of a front
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include "engine/engine.h"
 #include "faulty.h"
 #include "scenes.h"
+#include "stand.h"
 
 enum { A_WHILE = 20, A_FEW = 4 }; /* times */
 
@@ -40,6 +42,10 @@ static struct {
     size_t capacity;
 } rounds;
 
+/* The scenes to be played. */
+static const struct scene *stock = scenes;
+static size_t stock_count;
+
 static char running[200]; /* name of the round, for the watchdog */
 
 /* ---- names ---- */
@@ -47,7 +53,7 @@ static char running[200]; /* name of the round, for the watchdog */
 static void round_name(const struct round *round, char *name, size_t size)
 {
     const struct fault *fault = &round->fault;
-    int used = snprintf(name, size, "%s/%s", scenes[round->scene].name,
+    int used = snprintf(name, size, "%s/%s", stock[round->scene].name,
                         round->tcp ? "tcp" : "unix");
 
     if (fault->call == CALL_COUNT)
@@ -123,7 +129,7 @@ static const char *engine_idle(struct uwo_engine *engine)
 /* Returns how often the fault struck. */
 static uint64_t play_scene(const struct round *round, char *trouble, size_t size)
 {
-    const struct scene *scene = &scenes[round->scene];
+    const struct scene *scene = &stock[round->scene];
     const struct fault *fault = &round->fault;
     bool may_fail = scene->any_end || (fault->call != CALL_COUNT && !faulty_is_harmless(fault));
     struct uwo_engine *engine;
@@ -163,7 +169,7 @@ static uint64_t run_scene(const struct round *round, char *trouble, size_t size)
     uint64_t hits;
 
     faulty_arm(fault);
-    wrong = scenes[round->scene].run(round->tcp, &harmed);
+    wrong = stock[round->scene].run(round->tcp, &harmed);
     hits = faulty_disarm();
     if (!wrong && harmed && (hits == 0 || faulty_is_harmless(fault)))
         wrong = "it failed without reason";
@@ -180,7 +186,7 @@ static uint64_t round_play(const struct round *round, char *trouble, size_t size
 
     round_name(round, running, sizeof running);
     alarm(ROUND_PATIENCE_S);
-    if (scenes[round->scene].run)
+    if (stock[round->scene].run)
         hits = run_scene(round, trouble, size);
     else
         hits = play_scene(round, trouble, size);
@@ -283,7 +289,8 @@ static void sweep_one(const struct round *round, const char *program, struct tal
         return;
     round_name(round, name, sizeof name);
     if (tally->failed++ < FAILURES_SHOWN)
-        printf("FAIL %s: %s\n     repeat: %s --round %s\n", name, trouble, program, name);
+        printf("FAIL %s: %s\n     repeat: %s%s --round %s\n", name, trouble, program,
+               stock == scenes ? "" : " --front", name);
     fflush(stdout);
 }
 
@@ -291,13 +298,13 @@ static int sweep(const char *program, const char *only, unsigned seed, size_t sa
 {
     struct tally tally = { 0 };
 
-    for (size_t i = 0; i < scene_count; i++) {
+    for (size_t i = 0; i < stock_count; i++) {
         for (int tcp = 0; tcp < 2; tcp++) {
-            if ((!only || strcmp(only, scenes[i].name) == 0) && !rounds_of_scene(i, tcp))
+            if ((!only || strcmp(only, stock[i].name) == 0) && !rounds_of_scene(i, tcp))
                 tally.failed++;
         }
     }
-    printf("%zu rounds in %zu scenes", rounds.count, scene_count);
+    printf("%zu rounds in %zu scenes", rounds.count, stock_count);
     rounds_shuffle(seed, sample);
     if (sample)
         printf("; a sample of %zu by --seed %u", rounds.count, seed);
@@ -308,7 +315,8 @@ static int sweep(const char *program, const char *only, unsigned seed, size_t sa
     printf("%s: %zu rounds, %zu faults struck, %zu failed\n", tally.failed ? "FAIL" : "ok",
            rounds.count, tally.struck, tally.failed);
     if (tally.failed && sample)
-        printf("repeat all: %s --seed %u --sample %zu\n", program, seed, sample);
+        printf("repeat all: %s%s --seed %u --sample %zu\n", program,
+               stock == scenes ? "" : " --front", seed, sample);
     return tally.failed ? 1 : 0;
 }
 
@@ -341,8 +349,8 @@ static bool round_parse(char *text, struct round *round)
         parts[count++] = part;
     if (count != 2 && count != 6)
         return false;
-    for (size_t i = 0; i < scene_count; i++) {
-        if (strcmp(scenes[i].name, parts[0]) == 0)
+    for (size_t i = 0; i < stock_count; i++) {
+        if (strcmp(stock[i].name, parts[0]) == 0)
             round->scene = (uint16_t)i;
     }
     round->tcp = strcmp(parts[1], "tcp") == 0;
@@ -381,6 +389,7 @@ int main(int argc, char **argv)
         { "sample", required_argument, NULL, 'k' },
         { "scene", required_argument, NULL, 'n' },
         { "round", required_argument, NULL, 'r' },
+        { "front", no_argument, NULL, 'f' },
         { NULL, 0, NULL, 0 },
     };
     unsigned seed = (unsigned)play_now_ms();
@@ -389,6 +398,7 @@ int main(int argc, char **argv)
     size_t sample = 0;
     int option;
 
+    stock_count = scene_count;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -403,8 +413,13 @@ int main(int argc, char **argv)
         case 'r':
             round = optarg;
             break;
+        case 'f':
+            stock = front_scenes;
+            stock_count = front_scene_count;
+            break;
         default:
-            fprintf(stderr, "usage: sweep [--seed S --sample K] [--scene NAME] [--round NAME]\n");
+            fprintf(stderr,
+                    "usage: sweep [--front] [--seed S --sample K] [--scene NAME] [--round NAME]\n");
             return 2;
         }
     }
@@ -412,6 +427,8 @@ int main(int argc, char **argv)
     faulty_install();
     faulty_hurry(HURRY);
     play_prepare();
+    if (stock == front_scenes)
+        stand_prepare();
     if (round)
         return sweep_round(round);
     return sweep(argv[0], scene, seed, sample);

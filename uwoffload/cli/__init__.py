@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__, get_cflags, get_libs
-from ..errors import UwoffloadError
-from . import bench, demo, stats
+from ..errors import ConfigError, UwoffloadError
+from . import bench, demo, options, run, serve, stats
+
+COMMAND_LINE = "command line:"  # where a wrong option stands: a mistake in the usage
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--cflags", action="store_true", help="print flags for compiling a C host")
     top.add_argument("--libs", action="store_true", help="print flags for linking a C host")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (bench, demo, stats):
+    for module in (serve, run, options, stats, demo, bench):
         module.add_to(commands)
     return top
 
@@ -29,11 +31,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; gives the exit status."""
     top = parser()
-    options = top.parse_args(arguments)
-    flags = [get_cflags()] * options.cflags + [get_libs()] * options.libs
+    given, rest = top.parse_known_args(arguments)
+    given.rest = rest
+    if rest and "takes_options" not in given:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    flags = [get_cflags()] * given.cflags + [get_libs()] * given.libs
     try:
-        if "run" in options:
-            return int(options.run(options))
+        if "run" in given:
+            return int(given.run(given))
         if flags:
             print(" ".join(flags))
             return 0
@@ -42,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ConfigError as error:
+        print(f"uwoffload: {error}", file=sys.stderr)
+        return 2 if str(error).startswith(COMMAND_LINE) else 1
     except (UwoffloadError, OSError) as error:
         print(f"uwoffload: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,1 @@
+"""The questions about the front: HTTP servers side by side, one module per question."""

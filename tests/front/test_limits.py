@@ -1,0 +1,272 @@
+"""Limits with names: connections, descriptors, requests of a connection; the server lives on.
+
+`max-fd` makes descriptors run out for real; a busy loop would show as processor time.
+"""
+
+import contextlib
+import random
+import resource
+import socket
+
+import pytest
+import wire
+
+from . import docroot, servers
+from .client import Client, Cut, connect, environ, packet, request
+
+GONE = (ConnectionError, Cut, TimeoutError)
+
+
+@pytest.fixture
+def many():
+    """Connect again and again; all are closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(address, count: int) -> list[Client]:
+            return [stack.enter_context(connect(address)) for _ in range(count)]
+
+        yield make
+
+
+def answered(connection: Client, target: str = "/hello.txt") -> int:
+    """The status of an answer, or 0 when the connection ends instead."""
+    try:
+        return connection.get(target).status
+    except GONE:
+        return 0
+
+
+def test_idle_connections_make_room_at_the_limit(serve, many):
+    """The oldest idle one goes first; the newcomer is answered at once."""
+    site = serve(processes=1, offload_threads=1, max_connections=10)
+    idle = many(site.http, 10)
+    for connection in idle:
+        assert answered(connection) == 200
+
+    for _ in range(30):
+        with connect(site.http) as connection:
+            assert answered(connection) == 200
+    for connection in many(site.http, 5):
+        assert answered(connection) == 200
+
+    left = [connection for connection in idle if answered(connection)]
+    assert left == idle[-len(left) :] if left else True
+    assert site.server.figures()["idle_closed"] >= 5
+
+
+@pytest.mark.slow
+def test_busy_connections_are_never_closed_for_room(serve, many):
+    site = serve(processes=1, offload_threads=1, max_connections=5)
+    busy = [site.connect(receive_buffer=8192) for _ in range(5)]
+    for connection in busy:
+        connection.send(request("/large.bin"))
+        assert connection.head().status == 200
+    late = many(site.http, 3)
+    for connection in late:
+        connection.send(request("/hello.txt"))
+
+    expected = (site.docroot / "large.bin").read_bytes()
+    for connection in busy:
+        assert connection.take(docroot.LARGE) == expected
+        connection.socket.close()
+
+    for connection in late:
+        assert connection.answer().status in (200, 503), "waited in the kernel, or was told"
+
+
+def test_requests_of_a_connection_are_bounded(serve):
+    site = serve(max_connection_requests=3)
+    connection = site.connect()
+
+    connection.send(request("/hello.txt") * 5)
+
+    assert [False, False, True] == [connection.answer().closes for _ in range(3)]
+    assert connection.ended()
+
+
+@pytest.mark.slow
+def test_keepalive_can_be_switched_off(serve):
+    site = serve(keepalive_timeout=0)
+
+    answer = site.connect().get("/hello.txt")
+
+    assert (answer.status, answer.closes) == (200, True)
+
+
+def test_bounds_of_heads_are_options(serve):
+    site = serve(processes=1, buffer_size=2048, max_target_size=100, max_fields=10)
+
+    for asked, status in [
+        (request("/hello.txt", "X: " + "y" * 3000), 431),
+        (request("/hello.txt", "X: " + "y" * 1500), 200),
+        (request("/" + "a" * 100), 414),
+        (request("/" + "a" * 99), 404),
+        (request("/hello.txt", *(f"X{n}: y" for n in range(10))), 431),
+        (request("/hello.txt", *(f"X{n}: y" for n in range(9))), 200),
+    ]:
+        with connect(site.http) as connection:
+            assert connection.send(asked).answer().status == status
+
+
+@pytest.mark.slow
+def test_bound_of_packets_is_an_option(serve):
+    site = serve(processes=1, buffer_size=2048)
+
+    with connect(site.uwsgi) as connection:
+        connection.send(packet([*environ("/hello.txt"), ("HTTP_X", "y" * 3000)]))
+        data, _ = connection.rest_to_cut()
+    assert b"hello" not in data
+    assert site.uwsgi_get("/hello.txt").status == 200
+
+
+# ---- descriptors ----
+
+
+def descriptors_run_out(site, many, count: int) -> list[Client]:
+    """Far more connections than there are descriptors, each with a request."""
+    connections = many(site.http, count)
+    for connection in connections:
+        with contextlib.suppress(ConnectionError):
+            connection.send(request("/hello.txt"))
+    return connections
+
+
+def test_server_without_descriptors_goes_on_and_recovers(serve, many):
+    site = serve(processes=1, offload_threads=1, max_fd=64, defer_accept=False)
+    before = servers.holdings(site.server.tree(), site.docroot)
+    connections = descriptors_run_out(site, many, 150)
+
+    statuses = {answered_already(connection) for connection in connections[:20]}
+    assert statuses <= {200, 503, 0} and 200 in statuses
+    for connection in connections:
+        connection.socket.close()
+
+    def recovered() -> bool:
+        with connect(site.http) as connection:
+            return answered(connection, "/alphabet.txt") == 200
+
+    wire.until(recovered)
+    assert all(recovered() for _ in range(20))
+    wire.until(lambda: not servers.holdings(site.server.tree(), site.docroot) - before)
+
+
+def answered_already(connection: Client) -> int:
+    try:
+        return connection.answer().status
+    except GONE:
+        return 0
+
+
+@pytest.mark.slow
+def test_server_without_descriptors_burns_no_processor_time(serve, many):
+    """Connections wait in the kernel; who looks at them all the time burns a core."""
+    site = serve(
+        processes=1,
+        offload_threads=1,
+        max_fd=64,
+        defer_accept=False,
+        max_connections=1000,
+        keepalive_timeout=60,
+        head_timeout=60,
+        socket_timeout=60,
+    )
+    busy = []
+    for _ in range(120):
+        connection = many(site.http, 1)[0]
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with contextlib.suppress(ConnectionError):
+            connection.send(request("/large.bin")[:-2])  # a head that stays open: not idle
+        busy.append(connection)
+    pids = site.server.tree()
+    wire.pause(0.5)
+
+    before = servers.cpu_seconds(pids)
+    wire.pause(2.0)
+    used = servers.cpu_seconds(pids) - before
+
+    assert used < 0.5, f"{used} s of processor time in 2 s"
+    for connection in busy:
+        connection.socket.close()
+    wire.until(lambda: answered(many(site.http, 1)[0]) == 200)
+
+
+@pytest.mark.slow
+def test_files_without_descriptors_are_503_or_close(serve, many):
+    """A descriptor for the connection there was, but none for the file."""
+    site = serve(processes=1, offload_threads=1, max_fd=64, file_cache=0, defer_accept=False)
+    connections = many(site.http, 100)
+    seen = set()
+    for turn in range(3):
+        for number, connection in enumerate(connections):
+            with contextlib.suppress(ConnectionError):
+                connection.socket.settimeout(0.2)
+                connection.send(request(f"/size-{docroot.SIZES[(number + turn) % 5]}.bin"))
+        for connection in connections:
+            seen.add(answered_already(connection))
+    assert seen <= {200, 503, 0}
+    for connection in connections:
+        connection.socket.close()
+    wire.until(lambda: answered(many(site.http, 1)[0]) == 200)
+
+
+def test_max_fd_is_the_limit_of_the_processes(serve):
+    site = serve(processes=1, max_fd=300)
+
+    for pid in site.server.tree():
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] == 300
+
+
+# ---- abuse ----
+
+
+@pytest.mark.slow
+def test_thousand_slow_heads_do_not_slow_the_others(serve, many):
+    site = serve(processes=1, head_timeout=20)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 3000:
+        pytest.skip(f"needs 3,000 descriptors; {hard} are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    try:
+        slow = many(site.http, 1000)
+        for number, connection in enumerate(slow):
+            connection.send(request("/hello.txt")[: 1 + number % 25])
+        with connect(site.http) as prober:
+            for turn in range(500):
+                assert prober.get("/hello.txt").status == 200
+                connection = slow[turn]
+                connection.send(request("/hello.txt")[1 + turn % 25 :])
+                assert connection.answer().status == 200
+        for connection in slow:
+            connection.socket.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_flood_of_connections_leaves_nothing(site):
+    for _ in range(30):
+        burst = [connect(site.http) for _ in range(20)]
+        for number, connection in enumerate(burst):
+            if number % 3 == 0:
+                connection.reset()
+            elif number % 3 == 1:
+                connection.socket.close()
+            else:
+                connection.send(request("/hello.txt")[:number])
+                connection.socket.close()
+    assert site.get("/hello.txt").status == 200
+
+
+def test_garbage_of_every_kind_leaves_nothing(site):
+
+    dice = random.Random(17)
+    good = request("/hello.txt", "Range: bytes=1-2", "Accept-Encoding: gzip")
+    for turn in range(300):
+        data = bytearray(good if turn % 2 else packet(environ("/hello.txt")))
+        for _ in range(dice.randint(1, 8)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        address = [site.http, site.uwsgi, site.http_unix, site.uwsgi_unix][turn % 4]
+        with connect(address) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.send(bytes(data)).end_sending()
+            connection.rest_to_cut()
+    assert site.get("/hello.txt").status == 200

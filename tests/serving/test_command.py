@@ -1,0 +1,150 @@
+"""The commands that serve: help, and what is said when a server cannot start."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import wire
+
+from uwoffload import cli
+from uwoffload.config.settings import TABLE
+
+
+def run(*words: str, **options) -> tuple[int, str, str]:
+    """The command in a process of its own; it must end by itself."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "uwoffload", *words],
+        capture_output=True,
+        text=True,
+        timeout=3 * wire.PATIENCE,
+        check=False,
+        **options,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.fixture
+def site(tmp_path):
+    place = tmp_path / "site"
+    place.mkdir()
+    return str(place)
+
+
+@pytest.mark.parametrize("command", ["serve", "run", "options"])
+def test_help_fits_a_screen(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "--help"])
+
+    assert not end.value.code
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+
+
+def test_options_has_every_option(capsys):
+    assert 0 == cli.main(["options"])
+
+    printed = capsys.readouterr().out
+    for row in TABLE:
+        assert f"--{row.name}" in printed
+
+
+def test_options_can_be_searched(capsys):
+    assert 0 == cli.main(["options", "timeout"])
+
+    printed = capsys.readouterr().out
+    assert "--head-timeout" in printed
+    assert "--processes" not in printed
+
+
+def test_port_in_use(site):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        status, out, errors = run("serve", site, "--port", str(port))
+
+    assert (1, "") == (status, out)
+    assert errors == (
+        f"uwoffload: http-socket = 127.0.0.1:{port}: the address is in use; "
+        "stop who listens there, or choose another\n"
+    )
+
+
+def test_missing_docroot(tmp_path):
+    place = tmp_path / "none"
+
+    status, out, errors = run("serve", str(place), "--port", "0")
+
+    assert (1, "") == (status, out)
+    assert errors.startswith(f"uwoffload: check-static = {place}: No such file or directory; ")
+    assert errors.count("\n") == 1
+
+
+def test_bad_line_of_an_ini(tmp_path):
+    ini = tmp_path / "app.ini"
+    ini.write_text("[uwsgi]\nhttp-socket = :0\noffload-thread = 4\n")
+
+    status, out, errors = run("run", "app.ini", cwd=tmp_path)
+
+    assert (1, "") == (status, out)
+    assert errors == (
+        'uwoffload: app.ini:3: unknown option "offload-thread": did you mean "offload-threads"?\n'
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--http-sockt", ":0"), 'did you mean "http-socket"?'),
+        (("run", "--processes", "many", "--http-socket", ":0"), '"many" is no whole number'),
+        (("run",), "nowhere to listen"),
+        (("serve",), "DIR"),
+        (("serve", ".", "--port", "x"), "no address"),
+        (("nonsense",), "nonsense"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_exits_with_2(words, said):
+    status, out, errors = run(*words)
+
+    assert (2, "") == (status, out)
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--need-app",), "need-app: there is no application; "),
+        (("--uid", "no-such-user"), "uid = no-such-user: there is no such user; "),
+        (("--gid", "no-such-group"), "gid = no-such-group: there is no such group; "),
+        (("--pidfile", "/nowhere/pid"), "pidfile = /nowhere/pid: No such file or directory; "),
+        (("--logto", "/nowhere/log"), "logto = /nowhere/log: No such file or directory; "),
+        (("--chdir", "/nowhere"), "chdir = /nowhere: No such file or directory; "),
+        (("--mime-file", "/nowhere"), "mime-file = /nowhere: No such file or directory; "),
+        (("--static-map", "/x=/nowhere"), "static-map = /x=/nowhere: No such file or directory; "),
+        (("--max-fd", str(1 << 30)), f"max-fd = {1 << 30}: this system allows "),
+    ],
+    ids=str,
+)
+def test_what_keeps_it_from_starting_is_one_line(site, words, said):
+    status, out, errors = run("serve", site, "--port", "0", *words)
+
+    assert (1, "") == (status, out)
+    assert errors.startswith(f"uwoffload: {said}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")
+def test_another_user_without_permission(site):
+    status, _, errors = run("serve", site, "--port", "0", "--uid", "0")
+
+    assert status == 1
+    assert (
+        errors == "uwoffload: uid = 0: Operation not permitted; start as root, or leave uid out\n"
+    )

@@ -1,0 +1,69 @@
+"""The server: a master that waits, and workers that serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import CannotStart
+from . import handover, master, prepare
+from .announcement import lines
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from ..request import Handler
+
+__all__ = ["CannotStart", "run"]
+
+
+def _nothing() -> None:
+    """A reload that nothing keeps from starting."""
+
+
+def check(wanted: Settings, present: Settings, handler: Handler | None) -> None:
+    """Raise what would keep these settings from following the present ones."""
+    prepare.check_wishes(wanted, handler)
+    site = prepare.make_site(wanted, handler is not None)
+    if site is not None:
+        site.close()
+    prepare.try_addresses(wanted, present)
+
+
+def run(
+    settings: Settings, handler: Handler | None = None, *, check: master.Check = _nothing
+) -> int:
+    """Serve until told to stop; gives the exit status.  Main thread only.
+
+    check: raises UwoffloadError or OSError when a reload would fail.  A worker is a
+    fork, so nothing else may run in this process.  Raises CannotStart.
+    """
+    if not settings.master:
+        master.say_error("master = false: there is always a master, which only waits")
+    found = handover.take()
+    again = bool(found.listeners)
+    if found.directory is None:
+        found.directory = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if found.umask is None:
+        found.umask = os.umask(0o077)
+        os.umask(found.umask)
+    setup = prepare.prepare(settings, handler, found)
+    terminal = None if again else os.dup(sys.stdout.fileno())
+    if setup.log is not None:
+        prepare.redirect(setup.log)
+
+    def announce() -> None:
+        """To where the command was given, once; after a reload to the log."""
+        text = "\n".join(lines(setup, again)) + "\n"
+        with suppress(OSError):
+            os.write(sys.stdout.fileno() if terminal is None else terminal, text.encode())
+
+    try:
+        return master.Master(setup, found, check=check, announce=announce).run()
+    finally:
+        master.end(setup)
+        os.close(found.directory)
+        if terminal is not None:
+            os.close(terminal)
+        sys.stdout.flush()

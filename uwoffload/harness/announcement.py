@@ -1,0 +1,43 @@
+"""What a server says once it serves."""
+
+from __future__ import annotations
+
+import os
+
+from .handover import VERSION
+from .prepare import Setup
+from .sockets import url_of
+
+
+def lines(setup: Setup, again: bool) -> list[str]:
+    """Where it listens, what is offloaded, what to try."""
+    settings = setup.settings
+    urls = [url_of(listener) for listener in setup.listeners]
+    workers = counted(settings.processes, "worker")
+    threads = counted(setup.threads, "offload thread")
+    each = " each" if settings.processes > 1 else ""
+    head = f"uwoffload {VERSION}: {workers}, {threads}{each}; process {os.getpid()}"
+    if again:
+        return [head + "; reloaded"]
+    web = next((url for url in urls if url.startswith("http")), None)
+    found = [head, f"listening:  {'  '.join(urls)}", f"offloaded:  {offloaded(setup)}"]
+    if web:
+        found.append(f"try:        curl -I {web}")
+    return [*found, f"end:        Ctrl-C; reload: kill -HUP {os.getpid()}"]
+
+
+def offloaded(setup: Setup) -> str:
+    """Who answers what."""
+    settings = setup.settings
+    places = [f"/ from {root}" for root in settings.check_static]
+    maps = (*settings.static_map, *settings.static_map2)
+    places += [f"{mount.prefix or '/'} from {mount.target}" for mount in maps]
+    rest = "Python" if setup.handler is not None else "404"
+    if not places:
+        return f"nothing but waiting; every request gets {rest}"
+    return f"{', '.join(places)}, without Python; the rest gets {rest}"
+
+
+def counted(count: int, thing: str) -> str:
+    """ "1 worker", "2 workers"."""
+    return f"{count} {thing}" + ("" if count == 1 else "s")

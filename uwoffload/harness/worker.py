@@ -1,0 +1,190 @@
+"""A worker: an engine, a front, and threads that run the handler.
+
+The main thread only waits: for signals, for the master, for the end of what is
+under way.  The channel to the master ends when the master does, however it went.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from .._bridge import lib, text
+from ..engine import Engine
+from ..errors import UwoffloadError
+from ..front import Front
+from . import signals
+
+if TYPE_CHECKING:
+    from ..config import Settings
+    from .prepare import Setup
+
+SERVED, LEFT = b"s", b"l"  # to the master
+DRAIN = b"d"  # from the master
+
+HOPELESS = 3  # exit status: it cannot start, and has said why
+ENDING_STEP = 0.02  # seconds between two looks at whether everything has left
+COUNTING_STEP = 0.25  # seconds between two looks at the number of requests
+TRANSFERS_MIN, TRANSFERS_SPARE = 65536, 1024  # of an engine; each connection is one
+CLOSE_SECONDS = 1.0  # for handlers that are late
+
+
+def work(setup: Setup, slot: int, channel: socket.socket) -> int:
+    """The life of a worker process; gives its exit status."""
+    arrived = signals.Signals(signals.WORKER, signals.NOT_FOR_WORKERS)
+    settings = setup.settings
+    before = requests_of(setup, slot)  # of those who had the slot
+    try:
+        transfers = max(TRANSFERS_MIN, settings.max_connections + TRANSFERS_SPARE)
+        engine = Engine(
+            setup.threads, transfers_max=transfers, stats=setup.stats, stats_worker=slot
+        )
+        front = Front(
+            engine,
+            [(listener.sock, listener.protocol) for listener in setup.listeners],
+            site=setup.site,
+            application=setup.handler is not None,
+            overflow=setup.overflow,
+            spool_directory=settings.spool_dir,
+            log_fd=None if settings.disable_logging else sys.stderr.fileno(),
+            balance_count=settings.processes,
+            **limits_of(settings),
+        )
+    except (OSError, UwoffloadError) as error:
+        print(f"uwoffload: a worker cannot start: {error}", file=sys.stderr, flush=True)
+        return HOPELESS
+    if setup.handler is not None:
+        for number in range(settings.threads):
+            threading.Thread(
+                target=front.run, args=(setup.handler,), name=f"handler-{number}", daemon=True
+            ).start()
+    _tell(channel, SERVED)
+    _Waiting(setup, slot, channel, arrived, front, before).wait()
+    if front.close(CLOSE_SECONDS):
+        engine.close()
+    return 0
+
+
+def limits_of(settings: Settings) -> dict[str, Any]:
+    """The options that bound a front, under its own names."""
+    return {
+        "body_memory_max": settings.body_memory,
+        "body_size_max": settings.limit_post,
+        "connections_max": settings.max_connections,
+        "fields_max": settings.max_fields,
+        "files_max": settings.file_cache,
+        "files_valid": settings.file_cache_valid,
+        "head_size_max": settings.buffer_size,
+        "head_timeout": settings.head_timeout,
+        "keepalive_timeout": settings.keepalive_timeout,
+        "no_progress": settings.socket_timeout,
+        "queue_max": settings.max_waiting,
+        "requests_max": settings.max_connection_requests,
+        "target_size_max": settings.max_target_size,
+    }
+
+
+class _Waiting:
+    """The main thread, until everything has left."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        slot: int,
+        channel: socket.socket,
+        arrived: signals.Signals,
+        front: Front,
+        before: int,
+    ) -> None:
+        self.setup = setup
+        self.slot = slot
+        self.channel = channel
+        self.arrived = arrived
+        self.front = front
+        self.end: float | None = None  # of our mercy, once we leave
+        self.most = setup.settings.max_requests
+        self.before = before
+
+    def wait(self) -> None:
+        poll = select.poll()
+        poll.register(self.channel, select.POLLIN)
+        poll.register(self.arrived, select.POLLIN)
+        while self.end is None or (self.front.connections and time.monotonic() < self.end):
+            step = None
+            if self.end is not None:
+                step = ENDING_STEP * 1000
+            elif self.most:
+                step = COUNTING_STEP * 1000
+            for fd, _ in poll.poll(step):
+                if fd == self.arrived.fileno():
+                    if not self.arrived.take():
+                        continue
+                elif not self._hear():
+                    poll.unregister(fd)
+                self._leave()
+            if self.end is None and self.most and self._served() >= self.most:
+                self._leave()
+
+    def _served(self) -> int:
+        return requests_of(self.setup, self.slot) - self.before
+
+    def _hear(self) -> bool:
+        """The master wants us to drain, or has ended: then False."""
+        try:
+            return bool(self.channel.recv(64))
+        except OSError:
+            return False
+
+    def _leave(self) -> None:
+        if self.end is None:
+            self.end = time.monotonic() + self.setup.settings.worker_reload_mercy
+            self.front.stop_accepting()
+            _tell(self.channel, LEFT)
+
+
+def requests_of(setup: Setup, slot: int) -> int:
+    """Requests counted in a slot, by all workers that ever had it."""
+    block = setup.stats._lend()
+    try:
+        field = _field("requests")
+        threads = range(setup.threads + 1)
+        return sum(lib.uwo_stats_value(block, slot, thread, field) for thread in threads)
+    finally:
+        setup.stats._take_back()
+
+
+def _field(name: str) -> int:
+    """Number of a figure of the statistics."""
+    for field in range(lib.uwo_stats_field_count()):
+        if text(lib.uwo_stats_field_name(field)) == name:
+            return field
+    return lib.uwo_stats_field_count()  # reads 0
+
+
+def _tell(channel: socket.socket, word: bytes) -> None:
+    """The master may have ended; then nobody listens."""
+    try:
+        channel.sendall(word)
+    except OSError:
+        return
+
+
+def live(setup: Setup, slot: int, channel: socket.socket) -> None:
+    """Be a worker; does not return, whatever happens."""
+    status = 1
+    try:
+        status = work(setup, slot, channel)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
