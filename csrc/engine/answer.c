@@ -366,30 +366,47 @@ void answer_drop(struct call *call)
 
 /* ---- taking ---- */
 
+/* A request of another worker; ours that are left over go on their way instead. */
+static struct call *answer_adopt(struct front *front)
+{
+    struct call *call = overflow_take(front);
+
+    if (call) {
+        queue_adopted(&front->queue);
+        answer_spill(front);
+    }
+    return call;
+}
+
+/* Who was woken looks at the overflow queue first: the kernel wakes one worker for a message, and if
+ * that one took something else instead, nobody would come for it. */
 int answer_take(struct front *front, int timeout_ms, struct call **call)
 {
     uint64_t until_us = front->sys->now_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
+    bool woken = false;
 
     for (;;) {
-        uint64_t now_us;
+        int left_ms = timeout_ms;
         int status;
 
-        *call = queue_next(&front->queue);
+        *call = woken ? answer_adopt(front) : NULL;
+        if (!*call)
+            *call = queue_next(&front->queue);
+        if (!*call && !woken)
+            *call = answer_adopt(front);
         if (*call)
             return 1;
-        *call = overflow_take(front);
-        if (*call) {
-            queue_adopted(&front->queue);
-            answer_spill(front);
-            return 1;
+        if (timeout_ms > 0) {
+            uint64_t now_us = front->sys->now_us();
+
+            if (now_us >= until_us)
+                return 0;
+            left_ms = (int)((until_us - now_us + 999) / 1000);
         }
-        now_us = front->sys->now_us();
-        if (timeout_ms >= 0 && now_us >= until_us && timeout_ms > 0)
-            return 0;
-        status = queue_wait(&front->queue,
-                            timeout_ms <= 0 ? timeout_ms : (int)((until_us - now_us + 999) / 1000));
+        status = queue_wait(&front->queue, left_ms);
         if (status <= 0)
             return status;
+        woken = true;
     }
 }
 

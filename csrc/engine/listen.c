@@ -15,18 +15,24 @@
 enum {
     ACCEPTS_MAX = 64,    /* a turn */
     STEP_BACK_AFTER = 8, /* accepts */
+    FAILURES_MAX = 16,   /* of accept, in a row */
     PAUSE_MS = 50,
     BURST_TURNS = 4,
     ABOVE_MEAN = 8 /* so many connections more than the mean are no reason to step back */
 };
 
-static void listen_watch(struct loop *loop, int action)
+static bool listen_watch(struct loop *loop, int action)
 {
     struct front *front = loop->serving->front;
+    bool good = true;
 
-    for (uint32_t i = 0; i < front->listener_count; i++)
-        loop->sys->epoll_set(loop->epoll_fd, action, front->listeners[i].fd,
-                             EPOLLIN | EPOLLEXCLUSIVE, FRONT_DATA + i);
+    for (uint32_t i = 0; i < front->listener_count; i++) {
+        int status = loop->sys->epoll_set(loop->epoll_fd, action, front->listeners[i].fd,
+                                          EPOLLIN | EPOLLEXCLUSIVE, FRONT_DATA + i);
+
+        good = good && status == 0;
+    }
+    return good;
 }
 
 void listen_start(struct loop *loop)
@@ -36,7 +42,8 @@ void listen_start(struct loop *loop)
     if (loop->serving->listening || atomic_load(&front->draining))
         return;
     loop->serving->listening = true;
-    listen_watch(loop, EPOLL_CTL_ADD);
+    if (!listen_watch(loop, EPOLL_CTL_ADD)) /* no memory: again later */
+        listen_pause(loop);
 }
 
 void listen_stop(struct loop *loop)
@@ -53,26 +60,32 @@ void listen_pause(struct loop *loop)
     timers_set(&loop->timers, &loop->serving->listen_again, loop->now_us / 1000 + PAUSE_MS);
 }
 
-/* Connections of an average loop, over all workers that share the listeners. */
+/* Connections of an average loop, over all workers that share the listeners.  Their slots may stand
+ * anywhere in the block: the workers before a reload have others than those after it. */
 static uint64_t listen_mean(const struct front *front)
 {
     const struct uwo_engine_options *options = &front->engine->options;
     const struct uwo_stats *stats = front->engine->stats;
-    uint32_t workers = front->options.balance_count;
     uint64_t sum = 0;
 
-    if (workers > stats->header->workers_max)
-        workers = stats->header->workers_max;
-    for (uint32_t worker = 0; worker < workers; worker++) {
+    for (uint32_t worker = 0; worker < stats->header->workers_max; worker++) {
         for (uint32_t thread = 0; thread < options->threads; thread++)
-            sum += stats_slot(stats, worker, thread)[STATS_connections];
+            sum += atomic_load_explicit(&stats_slot(stats, worker, thread)[STATS_connections],
+                                        memory_order_relaxed);
     }
-    return sum / (workers * options->threads);
+    return sum / (front->options.balance_count * options->threads);
 }
 
 static bool listen_shared(const struct front *front)
 {
     return front->options.balance_count * front->engine->options.threads > 1;
+}
+
+static bool listen_above_mean(const struct loop *loop)
+{
+    uint64_t own = atomic_load_explicit(&loop->stats[STATS_connections], memory_order_relaxed);
+
+    return own > ABOVE_MEAN && own > listen_mean(loop->serving->front) + ABOVE_MEAN;
 }
 
 /* To the end of the wait queues, when it was our turn long enough. */
@@ -84,12 +97,12 @@ static void listen_step_back(struct loop *loop, uint32_t accepted)
     if (!listen_shared(front))
         return;
     serving->accepted += accepted;
-    if (serving->accepted < STEP_BACK_AFTER &&
-        loop->stats[STATS_connections] <= listen_mean(front) + ABOVE_MEAN)
+    if (serving->accepted < STEP_BACK_AFTER && !listen_above_mean(loop))
         return;
     serving->accepted = 0;
     listen_watch(loop, EPOLL_CTL_DEL);
-    listen_watch(loop, EPOLL_CTL_ADD);
+    if (!listen_watch(loop, EPOLL_CTL_ADD))
+        listen_pause(loop);
 }
 
 /* No descriptor is to be had: say so to one client. */
@@ -196,6 +209,7 @@ void listen_event(struct loop *loop, uint32_t number)
     const struct listener *listener = &serving->front->listeners[number];
     uint32_t wanted = listen_wanted(serving);
     uint32_t accepted = 0;
+    uint32_t failed = 0;
     bool emptied = false;
 
     while (accepted < wanted && serving->listening) {
@@ -215,6 +229,9 @@ void listen_event(struct loop *loop, uint32_t number)
         } else if (!listen_failed(loop, listener, fd)) {
             emptied = true;
             break;
+        } else if (++failed == FAILURES_MAX) { /* something forbids it, for good */
+            listen_pause(loop);
+            return;
         }
     }
     if (emptied)
