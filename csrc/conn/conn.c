@@ -54,6 +54,10 @@ enum conn_verdict conn_look(struct conn *conn, const struct conn_limits *limits,
         return CONN_READ;
     verdict = conn->protocol == CONN_UWSGI ? conn_look_uwsgi(limits, data, size, end)
                                            : conn_look_http(conn, limits, data, size, end);
+    if (conn->state == CONN_IDLE) { /* until it is parsed, nothing is known of it */
+        conn->head_only = false;
+        conn->minor = 1;
+    }
     if (verdict == CONN_READ) {
         if (conn->state == CONN_IDLE)
             conn_enter(conn, CONN_HEAD, now_us);

@@ -43,7 +43,8 @@ static bool answer_may_rest(const struct transfer *transfer)
 
     return transfer->phase == PHASE_ANSWERED && transfer->program.outcome == UWO_FINISHED &&
            session->conn.keep_alive && transfer->registered && !session->adopted &&
-           !session->stash && conn_body_ended(&session->conn);
+           session->drained && !session->ending && !session->stash &&
+           conn_body_ended(&session->conn);
 }
 
 /* ---- the head ---- */
@@ -419,16 +420,20 @@ void answer_spill(struct front *front)
     while ((call = queue_surplus(&front->queue))) {
         struct uwo_engine *engine = front->engine;
         struct transfer *transfer = call_begin(call);
+        enum overflow sent = transfer ? overflow_send(front, transfer) : OVERFLOW_NEVER;
 
-        if (transfer && overflow_send(front, transfer)) {
+        if (sent == OVERFLOW_GIVEN) {
             transfer->session->given = true;
             serve_return(engine, transfer);
             continue;
         }
         if (transfer)
             call_release(call);
+        call->stays = sent == OVERFLOW_NEVER;
         queue_put(&front->queue, call, true);
-        front_watch_overflow(front);
-        return;
+        if (sent == OVERFLOW_FULL) {
+            front_watch_overflow(front);
+            return;
+        }
     }
 }

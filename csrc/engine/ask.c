@@ -4,6 +4,9 @@
 #include "engine/look.h"
 #include "engine/serving.h"
 
+/* Descriptors the cache gives up when they have run out. */
+enum { STARVED_CLOSE = 16 };
+
 struct look *look_make(const struct sys *sys, struct site_made *site, uint32_t root,
                        const char *path, size_t size)
 {
@@ -27,6 +30,7 @@ struct looking {
     struct loop *loop;
     struct session *session;
     struct look *look; /* to be carried out by a helper */
+    bool starved;      /* descriptors have run out */
 };
 
 static const struct site_file *ask_find(void *context, uint32_t root, const char *path, size_t size)
@@ -51,6 +55,10 @@ static const struct site_file *ask_find(void *context, uint32_t root, const char
     if (found.error == EAGAIN) {
         looking->look = look_make(loop->sys, site, root, path, size);
         return looking->look ? &pending : &failed;
+    }
+    if (found.error == EMFILE || found.error == ENFILE) {
+        looking->starved = true; /* the cache gives some up, once this search holds none of it */
+        return &failed;
     }
     file = files_learn(&serving->files, site->number, root, path, size, &found, loop->now_us);
     return file ? &file->info : &failed;
@@ -82,6 +90,35 @@ enum step ask_refuse(struct loop *loop, struct transfer *transfer, int status, s
     return STEP_DRIVE;
 }
 
+/* Answer from the site.  0, or a status; *looking.look: it waits for a helper.  What it found out of
+ * date, or could not open for want of descriptors, is looked up once more. */
+static int ask_site(struct loop *loop, struct looking *looking)
+{
+    struct serving *serving = loop->serving;
+    struct session *session = looking->session;
+    struct answer *answer = &serving->answer;
+    struct answer_context context;
+
+    reply_context(loop, session, &context);
+    for (;;) {
+        looking->starved = false;
+        site_answer(&serving->site->site, &serving->request, &context, ask_find, looking, answer);
+        if (answer->kind == ANSWER_PENDING)
+            return looking->look ? 0 : 503;
+        if (answer->kind != ANSWER_READY)
+            return 0;
+        if (!looking->starved && reply_ready(loop))
+            return 0;
+        if (session->tries >= LOOKS_MAX)
+            return 503;
+        session->tries++;
+        if (looking->starved)
+            files_shrink(&serving->files, STARVED_CLOSE);
+        else
+            files_forget(&serving->files, (struct open_file *)(uintptr_t)answer->file);
+    }
+}
+
 /* A whole head is at the start of the window. */
 enum step ask(struct loop *loop, struct transfer *transfer, size_t size)
 {
@@ -90,7 +127,6 @@ enum step ask(struct loop *loop, struct transfer *transfer, size_t size)
     struct session *session = transfer->session;
     struct looking looking = { .loop = loop, .session = session };
     struct conn before = session->conn;
-    struct answer_context context;
     int status;
 
     status = conn_parse(&session->conn, &front->limits, window_data(serving), size,
@@ -101,17 +137,12 @@ enum step ask(struct loop *loop, struct transfer *transfer, size_t size)
     }
     status = conn_ask(&session->conn, &front->limits, &serving->request,
                       atomic_load_explicit(&front->draining, memory_order_relaxed));
-    if (status == 0 && serving->site) {
-        reply_context(loop, session, &context);
-        site_answer(&serving->site->site, &serving->request, &context, ask_find, &looking,
-                    &serving->answer);
-        if (serving->answer.kind == ANSWER_PENDING && looking.look) {
-            session->conn = before;
-            session->conn.state = CONN_HEAD;
-            return ask_look(loop, transfer, looking.look);
-        }
-        if (serving->answer.kind == ANSWER_PENDING)
-            status = 503;
+    if (status == 0 && serving->site)
+        status = ask_site(loop, &looking);
+    if (looking.look) {
+        session->conn = before;
+        session->conn.state = CONN_HEAD;
+        return ask_look(loop, transfer, looking.look);
     }
     session->tries = 0;
     reply_note(front, &serving->log, session, &serving->request);
@@ -132,7 +163,11 @@ void ask_looked(struct loop *loop, struct look *look)
 {
     struct serving *serving = loop->serving;
 
-    if (look->site == serving->site)
+    bool starved = look->found.error == EMFILE || look->found.error == ENFILE;
+
+    if (starved)
+        files_shrink(&serving->files, STARVED_CLOSE); /* and look again */
+    else if (look->site == serving->site)
         files_learn(&serving->files, look->site->number, look->root, look->path, look->path_size,
                     &look->found, loop->now_us);
     else if (look->found.fd >= 0)

@@ -170,11 +170,18 @@ bool call_put(struct front *front, struct transfer *transfer)
 
     if (queue_put(&front->queue, call, front->queue.overflow_fd < 0))
         return false;
-    if (overflow_send(front, transfer))
+    switch (overflow_send(front, transfer)) {
+    case OVERFLOW_GIVEN:
         return true;
-    queue_put(&front->queue, call, true);
-    front_watch_overflow(front);
-    return false;
+    case OVERFLOW_FULL:
+        queue_put(&front->queue, call, true);
+        front_watch_overflow(front);
+        return false;
+    default:
+        call->stays = true;
+        queue_put(&front->queue, call, true);
+        return false;
+    }
 }
 
 void call_room(struct front *front, struct call *call)

@@ -20,6 +20,7 @@ struct call {
     bool gone;        /* [engine->lock] the connection has ended */
     bool answering;   /* [engine->lock] an answer is being made: the connection waits for it */
     bool answered;    /* the answer grows */
+    bool stays;       /* [queue.lock] it cannot be given to another worker */
     bool in_queue;    /* [queue.lock] as UWO_REQUEST_ROOM */
     bool dropped;     /* [engine->lock] Python is done with it; the connection frees it */
     char peer[SYS_PEER_SIZE];
@@ -60,8 +61,9 @@ void call_release(struct call *call);
 
 /* ---- overflow.c ---- */
 
-/* Give a call and its connection to whichever worker is idle.  False: the queue there is full. */
-bool overflow_send(struct front *front, struct transfer *transfer);
+/* Give a call and its connection to whichever worker is idle. */
+enum overflow { OVERFLOW_GIVEN, OVERFLOW_FULL, OVERFLOW_NEVER /* it is too large */ };
+enum overflow overflow_send(struct front *front, struct transfer *transfer);
 
 /* Take one that somebody gave away.  NULL: there is none. */
 struct call *overflow_take(struct front *front);

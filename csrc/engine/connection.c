@@ -146,7 +146,7 @@ static void serve_note_end(struct loop *loop, struct session *session,
         return;
     record->start = session->answer_start;
     record->end = atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
-    record->over_us = loop->now_us;
+    record->over_us = loop->sys->now_us();
     record->head_size = session->head_size;
     record->status = session->status;
     record->outcome = transfer->program.outcome;
@@ -182,7 +182,11 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
     }
     if (session->call)
         call_detach(front, transfer);
-    transfer->growing = transfer->shared = false;
+    if (transfer->growing) { /* a producer may be appending */
+        pthread_mutex_lock(&loop->engine->lock);
+        transfer->growing = transfer->shared = false;
+        pthread_mutex_unlock(&loop->engine->lock);
+    }
     if (transfer->program.list != transfer->first)
         loop->sys->release((void *)(uintptr_t)transfer->program.list);
     transfer->program.list = transfer->first;
@@ -191,7 +195,7 @@ void serve_answered(struct loop *loop, struct transfer *transfer)
         serve_cut(transfer);
         return;
     }
-    if (transfer->corked)
+    if (transfer->corked && session->conn.keep_alive) /* else the shutdown lets it out */
         client_push(loop->sys, transfer);
     conn_answered(&session->conn, loop->now_us);
     transfer->phase = PHASE_SERVING;
@@ -308,19 +312,39 @@ void serve_stop(struct loop *loop, struct transfer *transfer)
         drive(loop, transfer);
 }
 
-bool serve_close_idle(struct loop *loop)
+/* Close an idle connection of this loop. */
+static void connection_close_idle(struct loop *loop, struct session *session)
 {
-    struct serving *serving = loop->serving;
-    struct transfer *transfer;
+    struct transfer *transfer = session->transfer;
 
-    if (list_empty(&serving->idle))
-        return false;
-    transfer = list_entry(serving->idle.next, struct session, link)->transfer;
-    list_remove(&transfer->session->link);
-    window_clear(serving);
-    stats_add(loop->stats, STATS_idle_closed, 1);
-    transfer->session->ended = transfer->session->records == NULL; /* no lingering for it */
+    list_remove(&session->link);
+    window_clear(loop->serving);
+    session->ended = session->records == NULL; /* no lingering for it */
     connection_end(loop, transfer);
     drive(loop, transfer);
+}
+
+bool serve_close_idle(struct loop *loop)
+{
+    struct list *idle = &loop->serving->idle;
+
+    if (list_empty(idle))
+        return false;
+    stats_add(loop->stats, STATS_idle_closed, 1);
+    connection_close_idle(loop, list_entry(idle->next, struct session, link));
     return true;
+}
+
+void serve_drain(struct loop *loop)
+{
+    struct list *idle = &loop->serving->idle;
+    struct list *at = idle->next;
+
+    while (at != idle) {
+        struct session *session = list_entry(at, struct session, link);
+
+        at = at->next;
+        if (session->conn.requests > 0)
+            connection_close_idle(loop, session);
+    }
 }

@@ -213,7 +213,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
         operated = operate(loop, transfer, op, &result);
     }
     if (transfer->serves && operated != OPERATED_RESULT)
-        reply_hold_back(transfer);
+        reply_hold_back(loop->sys, transfer);
     switch (operated) {
     case OPERATED_PENDING:
         park(loop, transfer, WAIT_DISK, false, UINT64_MAX, &result);
@@ -431,6 +431,13 @@ void drive_leave_behind(struct loop *loop, struct transfer *transfer)
     struct uwo_engine *engine = loop->engine;
     struct op_result result = { 0 };
 
+    if (transfer->wait == WAIT_PYTHON) { /* its thread works on it: it and its memory stay */
+        atomic_store(&engine->left_behind, true);
+        drive_set_live(loop, loop->live > 0 ? loop->live - 1 : 0);
+        return;
+    }
+    if (transfer->serves)
+        client_close(engine, transfer, true);
     if (transfer->give_back) {
         operate_simple(engine, transfer, &(struct op){ .kind = OP_PUSH }, &result);
         operate_simple(engine, transfer, &(struct op){ .kind = OP_RETURN }, &result);

@@ -7,6 +7,9 @@ enum { BUCKETS_MAX = 1 << 16 };
 /* So long is a failure for want of something believed. */
 enum { FAILED_VALID_US = 50000 };
 
+/* Beyond its validity, an entry is kept so long; and so many go in one turn. */
+enum { UNUSED_US = 20000000, TRIM_MAX = 64 };
+
 static uint32_t files_hash(uint64_t site, uint32_t root, const char *path, size_t size)
 {
     uint64_t mixed = (site ^ (uint64_t)root << 32 ^ size) * UINT64_C(0x9e3779b97f4a7c15);
@@ -201,5 +204,18 @@ void files_shrink(struct files *files, uint32_t count)
     while (count > 0 && !list_empty(&files->used)) {
         files_remove(files, list_entry(files->used.next, struct open_file, used));
         count--;
+    }
+}
+
+void files_trim(struct files *files, uint64_t now_us)
+{
+    if (files->count > files->max)
+        files_shrink(files, files->count - files->max);
+    for (int i = 0; i < TRIM_MAX && !list_empty(&files->used); i++) {
+        struct open_file *oldest = list_entry(files->used.next, struct open_file, used);
+
+        if (now_us - oldest->checked_us < files->valid_us + UNUSED_US)
+            return;
+        files_remove(files, oldest);
     }
 }

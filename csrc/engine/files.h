@@ -60,11 +60,8 @@ void files_unpin(struct files *files, struct open_file *file);
 /* Forget what has not been asked for the longest, up to `count`: somebody needs the descriptors. */
 void files_shrink(struct files *files, uint32_t count);
 
-/* Between turns: no more entries than `max`. */
-static inline void files_trim(struct files *files)
-{
-    if (files->count > files->max)
-        files_shrink(files, files->count - files->max);
-}
+/* Between turns: no more entries than `max`, and none that nobody has asked for lately: a deleted
+ * file must not take up its disk for ever. */
+void files_trim(struct files *files, uint64_t now_us);
 
 #endif

@@ -83,12 +83,6 @@ static void front_know_overflow(struct loop *loop, int action)
                              FRONT_DATA + OVERFLOW_EVENT);
 }
 
-static void front_close_idle(struct loop *loop)
-{
-    while (serve_close_idle(loop))
-        ;
-}
-
 static void front_cut(struct loop *loop, struct transfer *transfer)
 {
     if (transfer->serves)
@@ -132,7 +126,7 @@ void front_turn(struct loop *loop)
         return;
     if (serving) {
         serving->turn++;
-        files_trim(&serving->files);
+        files_trim(&serving->files, loop->now_us);
     }
     changes = atomic_load_explicit(&front->changes, memory_order_acquire);
     if (!serving) {
@@ -156,7 +150,7 @@ void front_turn(struct loop *loop)
         if (!serving->deaf)
             atomic_fetch_add(&front->deaf, 1);
         serving->deaf = true;
-        front_close_idle(loop);
+        serve_drain(loop);
     }
 }
 

@@ -23,7 +23,8 @@ struct call;
 #define FRONT_DATA (UINT64_MAX - 256)
 
 enum {
-    FRONT_TICK_MS = 250,
+    FRONT_TICK_MS = 250,      /* mail that wakes nobody is looked at as often */
+    FILES_TICK_MS = 5000,     /* open files are looked over as often */
     NOTICED_CANCEL = 1 << 30, /* beside the bits of epoll */
     OVERFLOW_EVENT = 128,
     INPUT_SIZE = 128 << 10, /* per loop: what is read at once */
@@ -83,6 +84,7 @@ struct serving {
     char *output;          /* a head and a small body */
     uint32_t window_start; /* of the bytes in `input` that are not used yet */
     uint32_t window_end;
+    size_t gathered; /* of `output`: a whole answer; or 0 */
     uint32_t turn;
     uint32_t accept_turn;  /* the last one with connections to accept */
     uint32_t accept_burst; /* such turns in a row */
@@ -137,11 +139,16 @@ void front_destroy(struct front *front);
 /* Connections alive; while it drains, 0 means that none will come. */
 uint64_t front_connections(struct front *front);
 
-/* Must the loop look at its mail from time to time, though nobody wakes it? */
-static inline bool front_ticks(const struct loop *loop)
+/* How long the loop may sleep, though nobody wakes it; -1: for ever. */
+static inline int front_sleep_ms(const struct loop *loop)
 {
-    return loop->serving && loop->serving->front->options.application &&
-           loop->stats[STATS_connections] > 0;
+    const struct serving *serving = loop->serving;
+
+    if (!serving)
+        return -1;
+    if (serving->front->options.application && loop->stats[STATS_connections] > 0)
+        return FRONT_TICK_MS;
+    return serving->files.count > 0 ? FILES_TICK_MS : -1;
 }
 
 /* A request waits here for room in the overflow queue.  Thread: any. */
@@ -165,7 +172,11 @@ void listen_pause(struct loop *loop);
 
 /* ---- reply.c: answers made by the engine ---- */
 
-/* Send what `serving->answer` says; the connection is ANSWERING.  What does not go at once becomes
+/* The answer is made: gather it, if it is small.  False: its file has changed since it was looked
+ * up; look again. */
+bool reply_ready(struct loop *loop);
+
+/* Send what `serving->answer` says, which is ready; the connection is ANSWERING.  What does not go at once becomes
  * the transfer's program. */
 void reply(struct loop *loop, struct transfer *transfer);
 
@@ -177,7 +188,7 @@ void reply_start(struct front *front, struct transfer *transfer, struct instruct
                  uint32_t count, uint64_t now_us);
 
 /* The answer must wait for the first time: keep its last byte back. */
-void reply_hold_back(struct transfer *transfer);
+void reply_hold_back(const struct sys *sys, struct transfer *transfer);
 
 /* Is the file still what it was?  If not, that is the program's outcome. */
 bool reply_checked(struct front *front, struct transfer *transfer);
@@ -230,7 +241,10 @@ void serve_cut(struct transfer *transfer);
 /* Back to its loop: the Python thread is done with it. */
 void serve_return(struct uwo_engine *engine, struct transfer *transfer);
 
-/* Close the oldest idle connection of this loop.  False when none is idle. */
+/* Close the connection of this loop that has been idle the longest.  False when none is idle. */
 bool serve_close_idle(struct loop *loop);
+
+/* Close the idle ones that have had an answer; those without one may have asked just now. */
+void serve_drain(struct loop *loop);
 
 #endif

@@ -141,6 +141,7 @@ static int loop_timeout_ms(struct loop *loop)
 {
     uint64_t next_ms = timers_next(&loop->timers);
     uint64_t now_ms = loop->now_us / 1000;
+    int sleep_ms = front_sleep_ms(loop);
 
     if (loop->ready_first)
         return 0;
@@ -148,8 +149,8 @@ static int loop_timeout_ms(struct loop *loop)
         next_ms = loop->stop_by_us / 1000 + 1;
     if (!list_empty(&loop->starved) && now_ms + UPLOAD_RETRY_MS < next_ms)
         next_ms = now_ms + UPLOAD_RETRY_MS;
-    if (front_ticks(loop) && now_ms + FRONT_TICK_MS < next_ms)
-        next_ms = now_ms + FRONT_TICK_MS;
+    if (sleep_ms >= 0 && now_ms + (uint64_t)sleep_ms < next_ms)
+        next_ms = now_ms + (uint64_t)sleep_ms;
     if (next_ms == TIMERS_NEVER)
         return -1;
     if (next_ms <= now_ms)

@@ -19,13 +19,14 @@ struct passed {
     bool streamed;
 };
 
-bool overflow_send(struct front *front, struct transfer *transfer)
+enum overflow overflow_send(struct front *front, struct transfer *transfer)
 {
     struct session *session = transfer_session(transfer);
     struct call *call = session->call;
     int fds[SYS_MESSAGE_FDS] = { transfer->client_fd, call->request.body_fd };
     bool spooled = call->request.body_fd >= 0;
     struct passed passed;
+    int64_t sent;
     struct sys_part parts[] = {
         { &passed, sizeof passed },
         { call->text, call->head_size },
@@ -44,9 +45,12 @@ bool overflow_send(struct front *front, struct transfer *transfer)
     passed.tcp = transfer->tcp;
     passed.streamed = call->request.body_streamed;
     if (sizeof passed + passed.head_size + passed.body_size + passed.rest_size > MESSAGE_MAX)
-        return false;
-    return front->sys->send_message(front->options.overflow_send_fd, parts, 4, fds,
-                                    spooled ? 2 : 1) > 0;
+        return OVERFLOW_NEVER;
+    sent = front->sys->send_message(front->options.overflow_send_fd, parts, 4, fds,
+                                    spooled ? 2 : 1);
+    return sent > 0                              ? OVERFLOW_GIVEN
+           : sent == -EAGAIN || sent == -ENOBUFS ? OVERFLOW_FULL
+                                                 : OVERFLOW_NEVER;
 }
 
 /* What it knows, as a session of ours.  The head was parsed before, by another worker. */
@@ -135,8 +139,10 @@ struct call *overflow_take(struct front *front)
                                &fd_count);
     if (got >= (int64_t)sizeof passed)
         memcpy(&passed, front->overflow, sizeof passed);
-    if (fd_count > 0 && (uint64_t)got == sizeof passed + (uint64_t)passed.head_size +
-                                             passed.body_size + passed.rest_size)
+    /* Without room for descriptors the kernel delivers fewer: what cannot be answered is closed. */
+    if (fd_count == (passed.spooled > 0 ? 2 : 1) &&
+        (uint64_t)got ==
+            sizeof passed + (uint64_t)passed.head_size + passed.body_size + passed.rest_size)
         call = overflow_open(front, &passed, front->overflow + sizeof passed, fds, fd_count);
     else
         for (int i = 0; i < fd_count; i++)

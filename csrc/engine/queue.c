@@ -96,7 +96,7 @@ struct call *queue_surplus(struct queue *queue)
              at = at->previous) {
             struct call *call = list_entry(at, struct call, link);
 
-            if (!call->in_queue)
+            if (!call->in_queue && !call->stays)
                 found = call;
         }
         if (found) {

@@ -12,6 +12,9 @@
 /* Files up to here are looked at as a whole. */
 enum { DIRECT_MAX = 2 << 20 };
 
+/* From here on a look at the file costs nothing beside sending it. */
+enum { STAMP_FROM = 64 << 10 };
+
 static uint64_t reply_queued(const struct transfer *transfer)
 {
     return atomic_load_explicit(&transfer->bytes_queued, memory_order_relaxed);
@@ -115,7 +118,7 @@ static void reply_by_program(struct loop *loop, struct transfer *transfer)
     reply_start(loop->serving->front, transfer, list, count, loop->now_us);
 }
 
-void reply_hold_back(struct transfer *transfer)
+void reply_hold_back(const struct sys *sys, struct transfer *transfer)
 {
     struct session *session = transfer->session;
     struct instruction *list = (struct instruction *)(uintptr_t)transfer->program.list;
@@ -131,16 +134,24 @@ void reply_hold_back(struct transfer *transfer)
         session->tail_byte = ((const char *)last->data)[last->count - 1];
     session->tail_offset = session->tail_text ? 0 : end - 1;
     session->tail = program_hold_back(&transfer->program, list);
+    /* So that the byte goes in one segment with what precedes it. */
+    if (session->tail && transfer->tcp && !transfer->corked)
+        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
+}
+
+/* The file has still the size and the time that the look-up said. */
+static bool reply_same(const struct sys *sys, const struct open_file *file)
+{
+    uint64_t size;
+    int64_t mtime_ns;
+
+    return sys->file_stamp(file->fd, &size, &mtime_ns) == 0 && size == file->info.size &&
+           mtime_ns == file->info.mtime_ns;
 }
 
 bool reply_checked(struct front *front, struct transfer *transfer)
 {
-    const struct open_file *file = transfer->session->file;
-    uint64_t size;
-    int64_t mtime_ns;
-
-    if (front->sys->file_stamp(file->fd, &size, &mtime_ns) == 0 && size == file->info.size &&
-        mtime_ns == file->info.mtime_ns)
+    if (reply_same(front->sys, transfer->session->file))
         return true;
     transfer->program.outcome = UWO_SOURCE_FAILED;
     transfer->program.error = ESTALE;
@@ -156,7 +167,8 @@ void reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
     session->tail_out = true;
     if (transfer->program.list != transfer->first)
         front->sys->release((void *)(uintptr_t)transfer->program.list);
-    if (session->tail_text)
+    if (session->tail_text || front->sys->read_now(session->file->fd, &session->tail_byte, 1,
+                                                   (int64_t)session->tail_offset) == 1)
         *last = (struct instruction){
             .kind = UWO_SEND, .fd = -1, .count = 1, .data = &session->tail_byte
         };
@@ -170,15 +182,19 @@ void reply_tail(struct front *front, struct transfer *transfer, uint64_t now_us)
 
 /* ---- at once ---- */
 
-/* Head and body in the loop's buffer; 0 when the body is too large, or not in memory. */
-static size_t reply_gather(struct loop *loop, struct session *session)
+/* Head and body in the loop's buffer; serving->gathered is 0 when the body is too large, or not in
+ * memory.  False: the file is not what the look-up said. */
+static bool reply_gather(struct loop *loop)
 {
-    const struct answer *answer = &loop->serving->answer;
-    char *out = loop->serving->output;
+    struct serving *serving = loop->serving;
+    const struct answer *answer = &serving->answer;
+    const struct open_file *file = (const struct open_file *)answer->file;
+    char *out = serving->output;
     size_t used = answer->head.used;
 
-    if (answer->body_size > SMALL_MAX)
-        return 0;
+    serving->gathered = 0;
+    if (answer->body_size > SMALL_MAX || answer->head.failed)
+        return true;
     memcpy(out, answer->head.data, used);
     for (uint32_t i = 0; i < answer->part_count; i++) {
         const struct answer_part *part = &answer->parts[i];
@@ -187,16 +203,29 @@ static size_t reply_gather(struct loop *loop, struct session *session)
             memcpy(out + used, part->data, part->count);
         } else {
             /* One byte more than there should be: a file that has grown is another file. */
-            bool whole = part->offset + part->count == session->file->info.size;
-            int64_t got = loop->sys->read_now(session->file->fd, out + used,
-                                              part->count + (whole ? 1 : 0), (int64_t)part->offset);
+            bool whole = part->offset + part->count == file->info.size;
+            int64_t got = loop->sys->read_now(file->fd, out + used, part->count + (whole ? 1 : 0),
+                                              (int64_t)part->offset);
 
+            if (got < 0)
+                return true;
             if (got != (int64_t)part->count)
-                return 0;
+                return false;
         }
         used += part->count;
     }
-    return used;
+    serving->gathered = used;
+    return true;
+}
+
+bool reply_ready(struct loop *loop)
+{
+    const struct answer *answer = &loop->serving->answer;
+    const struct open_file *file = (const struct open_file *)answer->file;
+
+    if (file && answer->body_size >= STAMP_FROM && !reply_same(loop->sys, file))
+        return false;
+    return reply_gather(loop);
 }
 
 static void reply_over(struct transfer *transfer, uint8_t outcome, int error)
@@ -305,7 +334,6 @@ void reply(struct loop *loop, struct transfer *transfer)
 {
     struct session *session = transfer->session;
     const struct answer *answer = &loop->serving->answer;
-    size_t size;
 
     ensure(session->conn.state == CONN_ANSWERING);
     session->status = (uint16_t)answer->status;
@@ -321,9 +349,8 @@ void reply(struct loop *loop, struct transfer *transfer)
         session->file = (struct open_file *)(uintptr_t)answer->file;
         files_pin(session->file);
     }
-    size = reply_gather(loop, session);
-    if (size > 0)
-        reply_at_once(loop, transfer, size);
+    if (loop->serving->gathered > 0)
+        reply_at_once(loop, transfer, loop->serving->gathered);
     else if (reply_is_direct(loop, session))
         reply_direct(loop, transfer);
     else
@@ -341,6 +368,7 @@ void reply_status(struct loop *loop, struct transfer *transfer, int status)
     context.keep_alive = false;
     answer_status(&loop->serving->answer, status, &context, session->conn.head_only,
                   session->conn.minor);
+    reply_gather(loop);
     reply(loop, transfer);
 }
 

@@ -1,11 +1,12 @@
 #include "engine/resident.h"
 
+/* Windows of a file stand megabytes apart: all bits of the offset must count. */
 static unsigned resident_place(const struct resident_range *range)
 {
-    uint64_t mixed = range->inode * UINT64_C(0x9e3779b97f4a7c15) ^ range->device ^
-                     (uint64_t)range->offset >> 12 ^ range->length;
+    uint64_t mixed = (range->inode ^ range->device << 32) * UINT64_C(0x9e3779b97f4a7c15);
 
-    return (unsigned)(mixed >> 32 ^ mixed) % RESIDENT_PLACES;
+    mixed = (mixed ^ (uint64_t)range->offset ^ range->length) * UINT64_C(0xff51afd7ed558ccd);
+    return (unsigned)(mixed >> 32) % RESIDENT_PLACES;
 }
 
 static bool resident_same(const struct resident_range *a, const struct resident_range *b)

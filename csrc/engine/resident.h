@@ -9,7 +9,7 @@
 
 #include "sys/sys.h"
 
-enum { RESIDENT_PLACES = 64, RESIDENT_VALID_US = 1000000 };
+enum { RESIDENT_PLACES = 256, RESIDENT_VALID_US = 1000000 };
 
 /* A range of a file, by the file's own name. */
 struct resident_range {

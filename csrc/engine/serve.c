@@ -84,6 +84,11 @@ static void serve_park(struct loop *loop, struct transfer *transfer)
     uint64_t due_us = conn_due_us(&session->conn, &loop->serving->front->limits);
     uint64_t due_ms;
 
+    if (session->conn.state == CONN_IDLE && session->conn.requests > 0 &&
+        atomic_load_explicit(&loop->serving->front->draining, memory_order_relaxed)) {
+        connection_end(loop, transfer);
+        return;
+    }
     if (session->records && due_us > loop->now_us + LOG_SWEEP_MS * 1000)
         due_us = loop->now_us + LOG_SWEEP_MS * 1000;
     if (!window_stash(loop, session) || park_watch(loop, transfer) != 0) {
@@ -94,7 +99,7 @@ static void serve_park(struct loop *loop, struct transfer *transfer)
     due_ms = (due_us + 999) / 1000;
     if (due_ms < transfer->timer.at_ms)
         timers_set(&loop->timers, &transfer->timer, due_ms);
-    if (session->conn.state == CONN_IDLE && session->conn.requests > 0)
+    if (session->conn.state == CONN_IDLE)
         list_append(&loop->serving->idle, &session->link);
 }
 
