@@ -11,8 +11,8 @@ SANITIZE = UWOFFLOAD_SANITIZE=address,undefined
 LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so)"
 ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 
-.PHONY: help venv build tools demo serve test test-quick lint format asan tsan coverage bench \
-        sweep dist clean
+.PHONY: help venv build tools demo serve test test-quick lint format asan tsan fuzz suites \
+        coverage bench sweep dist clean
 
 help:
 	@echo "make serve       files on http://127.0.0.1:8080; DIR= and PORT= change what and where"
@@ -22,6 +22,8 @@ help:
 	@echo "make asan tsan   sanitizer builds of the suite and of the C programs"
 	@echo "make coverage    branch coverage of the C core"
 	@echo "make sweep       every system call and allocation made to fail in turn"
+	@echo "make fuzz        libFuzzer on the parsers, SECONDS each (default 60)"
+	@echo "make suites      slowhttptest, zzuf and others, beside nginx: a table of scores"
 	@echo "make bench       the benchmarks; see benchmarks/README.md"
 	@echo "make dist        sdist, and the wheel built from it"
 
@@ -42,6 +44,7 @@ $(VENV)/installed: $(CORE) | $(BIN)/python
 tools: $(VENV)/tools
 
 $(VENV)/tools: pyproject.toml | build
+	.ci/needs $(PYTHON) tests
 	$(BIN)/pip install -q -e '.[test,lint]'
 	touch $@
 
@@ -97,6 +100,13 @@ asan: .venv-asan/installed
 tsan:
 	.ci/needs $(PYTHON)
 	$(MAKE) -C tests/c check-tsan
+
+fuzz:
+	.ci/needs $(PYTHON) tests
+	$(MAKE) -C tests/fuzz run SECONDS=$(or $(SECONDS),60)
+
+suites: build tools
+	$(BIN)/python tests/suites/run.py
 
 coverage: build tools
 	$(BIN)/python .ci/coverage

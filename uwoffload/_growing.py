@@ -113,6 +113,9 @@ class Growing:
         return Piece(self._program, size, buffer)
 
     def _finish(self) -> bool:
+        # Its number is that of the connection, whose next request may be with another
+        # thread as soon as the core knows: we must have left the table before.
+        self._leave()
         lib.uwo_transfer_finish(self._front._engine_handle, self._id)
         self._end()
         return False
@@ -122,10 +125,15 @@ class Growing:
         if self._ended:
             return
         self._ended = True
-        self._front._growing.pop(self._id, None)
+        self._leave()
         self._waiting = None
         close_quietly(self._chunks)
         self._request.drop()
+
+    def _leave(self) -> None:
+        """Be told of room no more; another who has our number by now stays."""
+        if self._front._growing.get(self._id) is self:
+            del self._front._growing[self._id]
 
     def end(self, seconds: float) -> None:
         """Cut it, unless it has ended or does not come back within so many seconds."""

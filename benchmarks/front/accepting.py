@@ -22,7 +22,7 @@ from front.servers import NGINX, OURS_1, Kind, Running, Setup, installed, needs,
 WORKERS = 4
 CONNECTIONS = 400
 GAP_SECONDS = 0.003
-ROUNDS = 3
+ROUNDS = 2  # neither is noisy
 WAKES_BAR = 1.1
 REQUEST = b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n"
 WAYS = {"deferred": True, "not deferred": False}

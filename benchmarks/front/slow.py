@@ -47,7 +47,8 @@ from front.servers import (
 
 RATE = 20_480
 RAMP = 6000
-SIZE = 224 << 10  # eleven seconds at that rate; about half of it fits the kernel's buffers
+SIZE = 192 << 10  # ten seconds at that rate; a good half of it fits the kernel's buffers
+SIZE_QUICK = 112 << 10
 SETTLE_SECONDS = 0.7  # after the last reader has come
 P99_BAR, KEPT_BAR = 1.5, 0.95
 GROUP = "5,000 readers at 20 KB/s on one worker"
@@ -70,7 +71,8 @@ def beside(settings: Settings, kind: Kind, directory: str) -> Iterator[tuple[Run
 
 def _cell(settings: Settings, kind: Kind, directory: str, readers: int) -> dict[str, Any]:
     client = settings.program("load")
-    probe = [settings.program("probe"), *("--for-ms", "1500", "--closed-ms", "800")]
+    open_ms, closed_ms = ("400", "300") if settings.quick else ("1500", "600")
+    probe = [settings.program("probe"), "--for-ms", open_ms, "--closed-ms", closed_ms]
     with beside(settings, kind, directory) as (running, file, app):
         target = [str(running.port), app]
         run_json([*probe[:1], "--for-ms", "200", "--closed-ms", "200", *target], timeout=60)
@@ -112,7 +114,7 @@ def front_slow(settings: Settings) -> list[Figure]:
     needs("nginx")
     readers = 1000 if settings.quick else 5000
     cells: dict[Kind, list[dict[str, Any]]] = defaultdict(list)
-    with files(file=SIZE, app=2) as directory:
+    with files(file=SIZE_QUICK if settings.quick else SIZE, app=2) as directory:
         for number in range(settings.rounds):
             kinds = [OURS_1, NGINX, *([OURS_2] if number % 3 == 0 else [])]
             for kind in settings.order.sample(kinds, len(kinds)):

@@ -37,9 +37,10 @@ class Case:
 
     @property
     def kinds(self) -> list[Kind]:
-        """uWSGI's http-socket knows no keep-alive, and it defers unless told otherwise."""
-        uwsgi = [UWSGI] if self.close and self.deferred else []
-        return installed([OURS_1, OURS_2, NGINX, *uwsgi])
+        """uWSGI's http-socket knows no keep-alive; not deferring is a side issue."""
+        if not self.deferred:
+            return installed([OURS_1, NGINX])
+        return installed([OURS_1, OURS_2, NGINX, *([UWSGI] if self.close else [])])
 
 
 CASES = [

@@ -7,6 +7,8 @@ static void conn_enter(struct conn *conn, uint8_t state, uint64_t now_us)
 {
     conn->state = state;
     conn->since_us = now_us;
+    if (state == CONN_BODY || state == CONN_SKIPPING)
+        conn->body_us = now_us;
 }
 
 void conn_init(struct conn *conn, uint8_t protocol, uint64_t now_us)
@@ -189,6 +191,18 @@ size_t conn_skip(struct conn *conn, const char *data, size_t size, uint64_t now_
 
 /* ---- time ---- */
 
+/* Progress within no_progress_ms, and no trickle: who sends a byte now and then must not hold a
+ * connection for ever. */
+static uint64_t conn_body_due_us(const struct conn *conn, const struct conn_limits *limits)
+{
+    uint64_t patience_us = limits->no_progress_ms * UINT64_C(1000);
+    uint64_t moving_us = conn->since_us + patience_us;
+    uint64_t earned_us = conn->body.passed / CONN_BODY_RATE * 1000000;
+    uint64_t whole_us = conn->body_us + patience_us + earned_us;
+
+    return moving_us < whole_us ? moving_us : whole_us;
+}
+
 uint64_t conn_due_us(const struct conn *conn, const struct conn_limits *limits)
 {
     uint64_t wait_ms;
@@ -202,8 +216,7 @@ uint64_t conn_due_us(const struct conn *conn, const struct conn_limits *limits)
         break;
     case CONN_BODY:
     case CONN_SKIPPING:
-        wait_ms = limits->no_progress_ms;
-        break;
+        return conn_body_due_us(conn, limits);
     default:
         return UINT64_MAX;
     }

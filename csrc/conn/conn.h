@@ -40,6 +40,7 @@ enum conn_state {
 
 enum {
     CONN_SKIP_MAX = 256 << 10, /* bytes of an unwanted body that are read to keep a connection */
+    CONN_BODY_RATE = 500, /* bytes/s a body must come with, after no_progress_ms */
     CONN_NEVER_MS = 0,
 };
 
@@ -54,6 +55,7 @@ struct conn_limits {
 
 struct conn {
     uint64_t since_us; /* when the present wait began */
+    uint64_t body_us;  /* when the body began to come, or to be thrown away */
     struct http_body body;
     uint64_t body_size; /* REQUEST_NO_LENGTH: chunked */
     uint32_t requests;

@@ -676,8 +676,8 @@ bool faulty_is_harmless(const struct fault *fault)
     case CALL_write_log:
         return true;
     case CALL_accept: /* who was not accepted waits */
-        return fault->error == EINTR || fault->error == EAGAIN || fault->error == ECONNABORTED ||
-               fault->error == EPROTO;
+        return fault->error == EINTR || fault->error == EAGAIN ||
+               (fault->times == 1 && (fault->error == ECONNABORTED || fault->error == EPROTO));
     case CALL_thread_start: /* EAGAIN: there is no thread to be had */
         return false;
     case CALL_resize: /* EINTR is passed up: nothing has been taken yet */
@@ -691,7 +691,9 @@ bool faulty_is_harmless(const struct fault *fault)
 
 bool faulty_may_harm(void)
 {
-    struct fault fault = { .call = atomic_load(&faulty.call), .error = atomic_load(&faulty.error) };
+    struct fault fault = { .call = atomic_load(&faulty.call),
+                           .times = atomic_load(&faulty.times),
+                           .error = atomic_load(&faulty.error) };
 
     return fault.call != CALL_COUNT && !faulty_is_harmless(&fault);
 }

@@ -35,12 +35,25 @@ static struct uwo_front_options quick(struct uwo_front_options options)
     options.head_timeout_ms = 20000;
     options.keepalive_timeout_ms = 20000;
     options.no_progress_ms = 20000;
+    options.files_valid_ms = 100;
     return options;
 }
 
 static void act_guest(struct stand *stand, struct guest *guest, bool may_fail)
 {
     guest_open(guest, stand_connect(stand), stand->tcp, may_fail);
+}
+
+/* Until all is over; a fault may leave them before a closed door. */
+static bool act_run(struct stand *stand, struct guest *guests, size_t count)
+{
+    enum { DOOR_PATIENCE_MS = 1500 };
+
+    if (guests_run(guests, count, DOOR_PATIENCE_MS))
+        return true;
+    if (guests[0].may_fail && !stand_accepted_all(stand))
+        return false;
+    return guests_run(guests, count, STAND_PATIENCE_MS - DOOR_PATIENCE_MS);
 }
 
 /* What went wrong with these guests; *harmed when they failed as they may. */
@@ -60,20 +73,19 @@ static const char *act_judge(struct stand *stand, struct guest *guests, size_t c
     return guests[0].may_fail && !stand_accepted_all(stand) ? NULL : "a guest waits for ever";
 }
 
-/* Without a fault everything works, whatever happened before. */
-static const char *act_again(struct stand *stand)
+static const char *act_once(struct stand *stand)
 {
     struct guest guest;
     bool harmed = false;
     const char *wrong;
     bool all;
 
-    faulty_disarm();
     act_guest(stand, &guest, false);
     if (stand->uwsgi) {
         guest_send(&guest,
                    "\0\x2c\0\0\x0e\0REQUEST_METHOD\3\0GET\x09\0PATH_INFO\x0a\0/small.txt",
                    4 + 44);
+        guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
     } else {
         guest_say(&guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n");
         guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
@@ -85,11 +97,22 @@ static const char *act_again(struct stand *stand)
         guest_want(&guest, 204, NULL, 0)->bare = true;
         guest.lets_close = true;
     }
-    if (stand->uwsgi)
-        guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
-    all = guests_run(&guest, 1, STAND_PATIENCE_MS);
+    all = act_run(stand, &guest, 1);
     wrong = act_judge(stand, &guest, 1, all, &harmed);
     guest_close(&guest);
+    return wrong;
+}
+
+/* Without a fault everything works, whatever happened before; but what was not to be had may be
+ * remembered for a moment. */
+static const char *act_again(struct stand *stand)
+{
+    uint64_t until_ms = play_now_ms() + STAND_PATIENCE_MS;
+    bool struck = faulty_disarm() > 0;
+    const char *wrong = act_once(stand);
+
+    while (struck && wrong && play_now_ms() < until_ms)
+        wrong = act_once(stand);
     return wrong;
 }
 
@@ -128,7 +151,7 @@ static const char *act_play(const struct act *act, bool tcp, bool *harmed)
         act_guest(&stand, &guests[i], may_fail);
         act->ask(&guests[i]);
     }
-    all = guests_run(guests, count, STAND_PATIENCE_MS);
+    all = act_run(&stand, guests, count);
     wrong = act_judge(&stand, guests, count, all, harmed);
     for (size_t i = 0; i < count; i++)
         guest_close(&guests[i]);
@@ -166,7 +189,7 @@ static void ask_static(struct guest *guest)
     ask_range(guest, "/large.bin", "0-69999,80000-149999", 0, LARGE_SIZE);
     guest->wanted[guest->wanted_count - 1].ranges = true;
     guest_say(guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
-    guest_want(guest, 200, play_bytes(HEAD_SIZE), HEAD_SIZE);
+    guest_want(guest, 200, play_bytes(SMALL_SIZE), HEAD_SIZE)->other = SMALL_SIZE;
     ask_for(guest, "/empty", 0);
 }
 
@@ -404,7 +427,7 @@ static const char *run_overflow(bool tcp, bool *harmed)
     say_post(&guests[2], "/py/echo", SKIPPED_SIZE, false, "");
     guests_run(&guests[1], 2, may_fail ? 1000 : STAND_PATIENCE_MS);
     stand_let_go(&stands[0]);
-    all = guests_run(guests, 3, STAND_PATIENCE_MS);
+    all = act_run(&stands[0], guests, 3);
     wrong = act_judge(&stands[0], guests, 3, all, harmed);
     if (!wrong && !may_fail && faulty_disarm() == 0 && stand_count(&stands[0], "overflowed") < 2)
         wrong = "requests waited for a busy worker";
@@ -434,7 +457,7 @@ static const char *run_destroy(bool tcp, bool *harmed)
     for (int i = 0; i < 6; i++)
         act_guest(&stand, &guests[i], may_fail);
     ask_for(&guests[0], "/small.txt", SMALL_SIZE); /* idle afterwards */
-    if (!guests_run(guests, 1, may_fail ? 2000 : STAND_PATIENCE_MS) && !may_fail)
+    if (!act_run(&stand, guests, 1) && !may_fail)
         wrong = "the first waits";
     guest_say(&guests[1], "GET /small.txt HT");
     guest_say(&guests[2], "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n"); /* and reads nothing */
@@ -472,8 +495,7 @@ static const char *run_idle(bool tcp, bool *harmed)
     for (int i = 0; i < 3 && !wrong; i++) {
         act_guest(&stand, &guests[i], may_fail);
         ask_for(&guests[i], "/small.txt", SMALL_SIZE);
-        wrong = act_judge(&stand, &guests[i], 1,
-                          guests_run(&guests[i], 1, may_fail ? 2000 : STAND_PATIENCE_MS), harmed);
+        wrong = act_judge(&stand, &guests[i], 1, act_run(&stand, &guests[i], 1), harmed);
     }
     if (!wrong && !*harmed && stand_count(&stand, "idle_closed") == 0)
         wrong = "nobody was closed";
@@ -485,7 +507,7 @@ static const char *run_idle(bool tcp, bool *harmed)
 /* Every loop takes another site at its next turn: ask until it has. */
 static bool swap_seen(struct stand *stand, struct uwo_site *site, int status)
 {
-    uint64_t until_ms = play_now_ms() + STAND_PATIENCE_MS;
+    uint64_t until_ms = play_now_ms() + (faulty_may_harm() ? 500 : STAND_PATIENCE_MS);
     int got = 0;
 
     uwo_front_swap_site(stand->front, site);
@@ -494,7 +516,7 @@ static bool swap_seen(struct stand *stand, struct uwo_site *site, int status)
 
         act_guest(stand, &guest, true);
         ask_for(&guest, "/small.txt", SMALL_SIZE);
-        guests_run(&guest, 1, STAND_PATIENCE_MS);
+        act_run(stand, &guest, 1);
         got = guest.in_size > 12 ? atoi((const char *)guest.in + 9) : 0;
         guest_close(&guest);
     }
@@ -527,7 +549,7 @@ static const char *run_swap(bool tcp, bool *harmed)
         wrong = "the other site is not seen";
     guest.reading = 0;
     if (!wrong)
-        wrong = act_judge(&stand, &guest, 1, guests_run(&guest, 1, STAND_PATIENCE_MS), harmed);
+        wrong = act_judge(&stand, &guest, 1, act_run(&stand, &guest, 1), harmed);
     guest_close(&guest);
     faulty_disarm();
     if (!swap_seen(&stand, stand.site, 200))

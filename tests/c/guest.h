@@ -16,6 +16,7 @@ struct reply_wanted {
     int status;
     const uint8_t *body;
     size_t size;
+    size_t other; /* with may_fail the body may have this size instead; 0: no */
     bool bare;   /* HEAD, 204, 304: no body whatever the head says */
     bool ranges; /* multipart/byteranges of `body` */
     bool cut;    /* the answer must be cut, after a right beginning */

@@ -152,8 +152,8 @@ static int stand_make_front(struct stand *stand, const struct stand_options *opt
         front.balance_count = 2;
     }
     if (options->log) {
-        must(pipe2(stand->log_fds, O_CLOEXEC | O_NONBLOCK), "pipe2");
-        front.log_fd = stand->log_fds[1];
+        stand->log_fd = play_file(NULL, 0);
+        front.log_fd = stand->log_fd;
     }
     return uwo_front_create(stand->engine, &front, &stand->front, NULL);
 }
@@ -168,7 +168,7 @@ bool stand_open(struct stand *stand, bool tcp, bool uwsgi, const struct stand_op
         .linger_ms = 1000,
     };
 
-    *stand = (struct stand){ .tcp = tcp, .uwsgi = uwsgi, .log_fds = { -1, -1 } };
+    *stand = (struct stand){ .tcp = tcp, .uwsgi = uwsgi, .log_fd = -1 };
     if (uwo_engine_create(&engine, &stand->engine, NULL) < 0)
         return false;
     if ((!options->no_site && stand_make_site(stand, !options->no_application) < 0) ||
@@ -205,10 +205,8 @@ const char *stand_close(struct stand *stand)
     if (stand->engine && uwo_engine_count(stand->engine) != 0)
         wrong = "a transfer is left after the front";
     uwo_engine_destroy(stand->engine);
-    for (int i = 0; i < 2; i++) {
-        if (stand->log_fds[i] >= 0)
-            close(stand->log_fds[i]);
-    }
+    if (stand->log_fd >= 0)
+        close(stand->log_fd);
     stand_clear(stand->tcp);
     return wrong;
 }

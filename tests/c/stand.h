@@ -41,7 +41,7 @@ struct stand {
     bool unix_too;
     bool uwsgi;
     int overflow_fds[2];
-    int log_fds[2]; /* a pipe, or -1 */
+    int log_fd; /* a file, or -1 */
     unsigned connected;
 };
 

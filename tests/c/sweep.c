@@ -28,7 +28,7 @@ enum { A_WHILE = 20, A_FEW = 4 }; /* times */
 
 /* Time-outs pass quickly, for the engine waits half a second where a short count may have lost
  * it an edge. */
-enum { HURRY = 10, ROUND_PATIENCE_S = 30, FAILURES_SHOWN = 400 };
+enum { HURRY = 10, ROUND_PATIENCE_S = 60, FAILURES_SHOWN = 400 };
 
 struct round {
     uint16_t scene;

@@ -42,7 +42,7 @@ def reading():
             None if text is None else ini,
             words,
             cwd="/srv/app",
-            environ={"HOME": "/home/ann"} if environ is None else environ,
+            environ={"HOME": "/users/ann"} if environ is None else environ,
             host="box",
             files=files,
         )

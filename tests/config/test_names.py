@@ -108,7 +108,7 @@ COMMAND_LINES = [
     (("--ini", "b.ini", "-p", "4"), "processes", 4),
     (("--pidfile", "-p"), "pidfile", "/srv/app/-p"),
     (("--pidfile", "%n"), "pidfile", "/srv/app/%n"),
-    (("--pidfile", "$(HOME)/%(logto)"), "pidfile", "/home/ann//l"),
+    (("--pidfile", "$(HOME)/%(logto)"), "pidfile", "/users/ann//l"),
     (("--no-defer-accept",), "defer_accept", False),
 ]
 

@@ -74,7 +74,7 @@ def parse_head(head: bytes) -> Answer:
             raise Malformed(f"{name} more than once: {answer.fields}")
     if {"content-length", "transfer-encoding"} <= answer.names:
         raise Malformed(f"two framings: {answer.fields}")
-    if answer.status >= 200:
+    if 200 <= answer.status < 500:  # beyond, it may be said (RFC 9110, section 6.6.1)
         date = answer["date"]
         assert date.endswith(" GMT") and parsedate_to_datetime(date), date
     return answer

@@ -33,6 +33,9 @@ ALARMS = re.compile(
     r"ResourceWarning|was never awaited|Exception ignored|\bBUG\b"
 )
 
+# For programs that are not ours: a sanitizer is preloaded into our own only.
+FOREIGN = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
 Options = Mapping[str, object] | Sequence[tuple[str, object]]
 
 
@@ -371,6 +374,7 @@ class Nginx:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=FOREIGN,
             )
         try:
             wire.until(self._listens)
@@ -434,6 +438,7 @@ def curl(*arguments: str, seconds: float = 30.0) -> bytes:
         capture_output=True,
         timeout=seconds + 5,
         check=False,
+        env=FOREIGN,
     )
     assert done.returncode == 0, (done.returncode, done.stderr)
     return done.stdout

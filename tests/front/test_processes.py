@@ -490,3 +490,20 @@ def test_load_is_spread_over_idle_workers(serve_app):
 
     assert len(pids) == 4
     assert max(pids.values()) <= 120, pids
+
+
+@pytest.mark.slow
+def test_connection_wakes_one_thread(serve):
+    """Not the herd: at most 1.1 wake-ups for a connection, with four idle workers."""
+    site = serve(processes=4, offload_threads=2)
+    count = 400
+    before = site.server.figures()
+
+    for _ in range(count):
+        connection = site.connect()  # and stays: its end would wake a thread again
+        assert connection.get("/hello.txt").status == 200
+    after = site.server.figures()
+
+    assert after["accepted"] - before["accepted"] == count
+    woken = (after["wake_ups"] - before["wake_ups"]) / count
+    assert woken <= 1.1, woken

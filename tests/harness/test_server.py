@@ -39,6 +39,45 @@ def test_serves_says_what_and_ends_with_0(serve, site, ending):
     assert all(" engine" in line for line in errors.splitlines()), "nothing but the access log"
 
 
+def stats_of(pid: int) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", "uwoffload", "stats", str(pid)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_counters_are_had_by_the_number_of_the_process(serve):
+    server = serve("--processes", "2").started()
+    for _ in range(3):
+        server.get("/")
+
+    assert f"counters:   uwoffload stats {server.pid}\n" in server.said
+    for pid in (server.pid, min(server.workers())):
+        status, out, _ = stats_of(pid)
+        assert status == 0
+        assert re.search(r"^requests .* 3$", out, re.MULTILINE), out
+
+
+def test_process_without_counters_is_named():
+    for pid, reason in (
+        (os.getpid(), "it publishes no counters; name the process of a server of uwoffload"),
+        (2**30, "there is no such process; the server says its number when it starts"),
+    ):
+        assert (1, "", f"uwoffload: process {pid}: {reason}\n") == stats_of(pid)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_packed_siblings_are_offered_when_asked_for(serve, site, offered):
+    (site / "page.html").write_bytes(b"plain")
+    (site / "page.html.gz").write_bytes(b"packed")
+    server = serve(*["--static-siblings"] * offered).started()
+
+    with contextlib.closing(server.connect()) as client:
+        client.request("GET", "/page.html", headers={"Accept-Encoding": "gzip"})
+        answer = client.getresponse()
+        assert answer.read() == (b"packed" if offered else b"plain")
+        assert answer.headers["Content-Encoding"] == ("gzip" if offered else None)
+
+
 def test_worker_that_is_killed_is_replaced_at_once(serve):
     server = serve("--processes", "2").started()
     before = server.workers()

@@ -42,7 +42,7 @@ def test_help_fits_a_screen(capsys, command):
     assert not end.value.code
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 45
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
 
 
 def test_options_has_every_option(capsys):
@@ -83,6 +83,52 @@ def test_missing_docroot(tmp_path):
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["serve", "check-static"])
+def test_docroot_that_is_a_file(tmp_path, option):
+    (tmp_path / "file").write_bytes(b"")
+    words = ["serve", "file", "--port", "0"]
+    if option == "check-static":
+        words = ["run", "--http-socket", "127.0.0.1:0", "--check-static", "file"]
+
+    status, out, errors = run(*words, cwd=tmp_path)
+
+    assert (1, "") == (status, out)
+    assert errors == {
+        "serve": "uwoffload: file: not a directory; name a directory to serve\n",
+        "check-static": f"uwoffload: check-static = {tmp_path}/file: not a directory; "
+        "name a directory, or give a file a static-map\n",
+    }[option]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("DIR", "--port", "0", "--max-requests", "10", "--need-app"),
+        ("--port", "0", "--max-requests", "10", "--need-app", "DIR"),
+        ("--port=0", "--need-app", "DIR", "--max-requests", "10"),
+        ("-R", "10", "DIR", "--need-app", "--port", "0"),
+        ("-L", "DIR", "-p2", "--need-app"),
+    ],
+    ids=" ".join,
+)
+def test_directory_may_stand_anywhere_among_the_options(site, words):
+    """Which word is the value of an option is known from the table."""
+    status, _, errors = run("serve", *(site if word == "DIR" else word for word in words))
+
+    assert (1, "uwoffload: need-app") == (status, errors[:19])
+
+
+@pytest.mark.slow
+def test_ini_may_stand_behind_options(tmp_path, site):
+    ini = tmp_path / "app.ini"
+    ini.write_text(f"[uwsgi]\nhttp-socket = 127.0.0.1:0\ncheck-static = {site}\nneed-app\n")
+
+    status, _, errors = run("run", "--processes", "2", "-L", str(ini))
+
+    assert (1, "uwoffload: need-app") == (status, errors[:19])
+
+
 def test_bad_line_of_an_ini(tmp_path):
     ini = tmp_path / "app.ini"
     ini.write_text("[uwsgi]\nhttp-socket = :0\noffload-thread = 4\n")
@@ -103,6 +149,8 @@ def test_bad_line_of_an_ini(tmp_path):
         (("run", "--processes", "many", "--http-socket", ":0"), '"many" is no whole number'),
         (("run",), "nowhere to listen"),
         (("serve",), "DIR"),
+        (("serve", ".", "more"), "more"),
+        (("run", "one.ini", "--strict", "two.ini"), '"two.ini" belongs to no option'),
         (("serve", ".", "--port", "x"), "no address"),
         (("nonsense",), "nonsense"),
     ],

@@ -89,8 +89,9 @@ def slow(mode: str, target: str, *more: str) -> Callable[[Address, int], str]:
         held = re.findall(r"connected:\s+(\d+)", text)
         ended = re.findall(r"Test ended on (\d+)", text)
         always = "available" if available and set(available) == {"YES"} else "NOT AVAILABLE"
-        when = f" at {ended[-1]} s" if ended else ""
-        return f"{always}; {held[-1] if held else '?'} held{when}"
+        if "No open connections left" in text:
+            return f"{always}; all dropped by {ended[-1] if ended else '?'} s"
+        return f"{always}; {held[-1] if held else '?'} held to the end"
 
     return run
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..config.command import without_options
 from ..config.docs import help_text
+from ..config.text import COMMAND_LINE
 from ..serving import run as run_server
 
 
@@ -22,6 +24,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until it is told to stop."""
-    words = list(options.rest)
-    ini = words.pop(0) if words and not words[0].startswith("-") else None
-    return run_server(ini, words)
+    inis, words = without_options(options.rest)
+    if len(inis) > 1:
+        raise COMMAND_LINE.error(f'"{inis[1]}" belongs to no option; write --OPTION VALUE')
+    return run_server(inis[0] if inis else None, words)

@@ -3,42 +3,79 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+from ..config.command import without_options
+from ..config.docs import EPILOGUE, NAME_WIDTH, help_line
+from ..config.settings import BY_NAME
+from ..config.text import COMMAND_LINE
+from ..errors import CannotStart
 from ..serving import run as run_server
+
+OWN = {  # option: default, kind of value, what it is
+    "host": ("127.0.0.1", "ADDRESS", "address to listen on"),
+    "port": ("8080", "N", "port to listen on; 0: any that is free"),
+}
+USUAL = {"processes": "1", "offload-threads": "2", "static-index": "index.html"}
+"""Options of the table with defaults of this command."""
+SHOWN = (
+    *USUAL,
+    "static-siblings",
+    "check-static",
+    "static-map",
+    "socket-timeout",
+    "keepalive-timeout",
+    "max-connections",
+    "logto",
+    "disable-logging",
+)
+
+
+def help_text() -> str:
+    """Of `uwoffload serve`."""
+    own = [
+        f"{f'  --{name} {metavar}':<{NAME_WIDTH}}{what} [{default}]"
+        for name, (default, metavar, what) in OWN.items()
+    ]
+    parts = [
+        "usage: uwoffload serve DIR [--OPTION VALUE | --FLAG] ...",
+        "Serve the files of a directory over HTTP: no ini, no Python per request.",
+        *own,
+        *(help_line(BY_NAME[name], USUAL.get(name, "")) for name in SHOWN),
+        EPILOGUE,
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     command = commands.add_parser(
-        "serve",
-        help="serve the files of a directory over HTTP",
-        allow_abbrev=False,
-        description="Serve the files of a directory over HTTP: no configuration, no Python per "
-        "request.  Any option of `uwoffload options` may follow.",
+        "serve", help="serve the files of a directory over HTTP", allow_abbrev=False
     )
-    command.add_argument("directory", metavar="DIR", help="what to serve")
-    command.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on; default: 127.0.0.1"
-    )
-    command.add_argument(
-        "--port", default="8080", metavar="N", help="0: any that is free; default: 8080"
-    )
-    command.add_argument("--processes", default="1", metavar="N", help="workers; default: 1")
-    command.add_argument(
-        "--offload-threads", default="2", metavar="N", help="threads per worker; default: 2"
-    )
+    command.format_help = help_text
     command.set_defaults(run=run, takes_options=True)
 
 
 def run(options: argparse.Namespace) -> int:
     """Until it is told to stop."""
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    words = [
-        f"--http-socket={host}:{options.port}",
-        f"--check-static={options.directory}",
-        "--static-index=index.html",
-        f"--processes={options.processes}",
-        f"--offload-threads={options.offload_threads}",
-    ]
-    return run_server(None, [*words, *options.rest])
+    directories, words = without_options(options.rest)
+    if len(directories) != 1:
+        wrong = f"not {' and '.join(directories)}" if directories else "as in: uwoffload serve DIR"
+        raise COMMAND_LINE.error(f"name one directory to serve, {wrong}")
+    (directory,) = directories
+    if Path(directory).exists() and not Path(directory).is_dir():
+        raise CannotStart(f"{directory}: not a directory; name a directory to serve")
+    own = {name: default for name, (default, _, _) in OWN.items()}
+    rest: list[str] = []
+    for word in words:
+        name, _, value = word.removeprefix("--").partition("=")
+        if name in OWN:
+            own[name] = value
+        else:
+            rest.append(word)
+    host = f"[{own['host']}]" if ":" in own["host"] else own["host"]
+    given = {word.removeprefix("--").partition("=")[0] for word in rest}
+    usual = [f"--{name}={default}" for name, default in USUAL.items() if name not in given]
+    where = [f"--http-socket={host}:{own['port']}", f"--check-static={directory}"]
+    return run_server(None, [*where, *usual, *rest])

@@ -13,6 +13,26 @@ from .values import FLAG
 
 def command_lines(words: Sequence[str]) -> Iterator[Line]:
     """What stands on the command line, as lines of an ini."""
+    for found in _entries(words):
+        if isinstance(found, str):
+            raise COMMAND_LINE.error(f'"{found}" belongs to no option; write --OPTION VALUE')
+        yield found
+
+
+def without_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words that belong to no option, and the others, as in `serve --processes 2 DIR`."""
+    alone: list[str] = []
+    others: list[str] = []
+    for found in _entries(words):
+        if isinstance(found, str):
+            alone.append(found)
+        else:
+            others.append(f"--{found.key}={found.value}")
+    return alone, others
+
+
+def _entries(words: Sequence[str]) -> Iterator[Line | str]:
+    """Options with their values, and words that belong to none."""
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -21,7 +41,8 @@ def command_lines(words: Sequence[str]) -> Iterator[Line]:
         elif re.match("-[^-]", word):
             name, equals, value = _short(word, rest)
         else:
-            raise COMMAND_LINE.error(f'"{word}" belongs to no option; write --OPTION VALUE')
+            yield word
+            continue
         if not equals and _takes(name, rest):
             value = rest.pop(0)
         yield Line(name, value.strip(), COMMAND_LINE)

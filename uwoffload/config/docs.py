@@ -50,13 +50,14 @@ def help_text() -> str:
     """Of `uwoffload run`: the usual options on one screen, with defaults and units."""
     parts = [USAGE, INTRODUCTION]
     for group, found in _groups(row for row in TABLE if not row.rare):
-        parts += [f"{group}:", *(_help_line(row) for row in found)]
+        parts += [f"{group}:", *(help_line(row) for row in found)]
     return "\n".join([*parts, EPILOGUE]) + "\n"
 
 
-def _help_line(row: Option) -> str:
+def help_line(row: Option, default: str = "") -> str:
+    """An option, what it does, and its default, or another one."""
     name = f"  --{row.name} {row.kind.metavar}".rstrip() + ("+" if row.repeatable else "")
-    default = row.default_text()
+    default = default or row.default_text()
     tail = f" [{default}]" if default and default != "off" else ""
     return f"{name:<{NAME_WIDTH}}{row.help}{tail}"
 

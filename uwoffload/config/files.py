@@ -32,9 +32,12 @@ class Disk:
     def text(self, path: str) -> str:
         """All of a regular file; bytes that are not UTF-8 survive as surrogates."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        try:
+            file = os.fdopen(descriptor, "rb")  # fails for a directory, and closes nothing then
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with file:
             data = file.read(TEXT_MAX + 1) or b""
         if len(data) > TEXT_MAX:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)

@@ -23,6 +23,7 @@ def lines(setup: Setup, again: bool) -> list[str]:
     found = [head, f"listening:  {'  '.join(urls)}", f"offloaded:  {offloaded(setup)}"]
     if web:
         found.append(f"try:        curl -I {web}")
+    found.append(f"counters:   uwoffload stats {os.getpid()}")
     return [*found, f"end:        Ctrl-C; reload: kill -HUP {os.getpid()}"]
 
 

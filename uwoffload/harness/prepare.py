@@ -174,6 +174,12 @@ def make_site(settings: Settings, application: bool) -> Site | None:
             names.append((option, str(mount)))
     if application and not mounts:
         return None
+    for root in settings.check_static:
+        if Path(root).exists() and not Path(root).is_dir():
+            raise CannotStart(
+                f"check-static = {root}: not a directory; name a directory, or give a file a "
+                "static-map"
+            )
     types = dict(TYPES)
     for path in settings.mime_file:
         try:
@@ -181,7 +187,13 @@ def make_site(settings: Settings, application: bool) -> Site | None:
         except OSError as error:
             raise CannotStart(f"mime-file = {path}: {error.strerror}; choose another") from None
     try:
-        return Site(mounts, index=settings.static_index, types=types, application=application)
+        return Site(
+            mounts,
+            index=settings.static_index,
+            types=types,
+            application=application,
+            siblings=settings.static_siblings,
+        )
     except (InvalidArgument, OSError) as error:
         raise CannotStart(_site_trouble(error, mounts, names)) from None
 
