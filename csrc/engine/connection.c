@@ -123,6 +123,9 @@ void connection_end(struct loop *loop, struct transfer *transfer)
     transfer->stop = 0;
     ending_init(&transfer->ending, false, session->records != NULL, false);
     transfer->ending.plain = nothing_comes;
+    /* Nobody else holds a copy: closing ends the stream, the FIN in the last segment. */
+    if (nothing_comes && !session->records && sys_forks() == loop->serving->front->forks)
+        ending_leave(&transfer->ending);
     transfer->more_comes = !nothing_comes;
 }
 

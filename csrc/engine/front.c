@@ -279,6 +279,7 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
     front->engine = engine;
     front->sys = sys;
     front->options = *options;
+    front->forks = sys_forks();
     front->site = sites_hold((struct site_made *)options->site);
     pthread_mutex_init(&front->lock, NULL);
     pthread_cond_init(&front->left, NULL);

@@ -114,6 +114,7 @@ struct front {
     pthread_mutex_t lock;
     struct site_made *site; /* [lock] a reference */
     uint64_t boundary;
+    unsigned forks; /* sys_forks() at the beginning */
     struct queue queue;
     pthread_mutex_t overflow_lock;
     char *overflow; /* [overflow_lock] MESSAGE_MAX: one message */

@@ -14,7 +14,7 @@
 
 enum {
     ACCEPTS_MAX = 64,    /* a turn */
-    STEP_BACK_AFTER = 8, /* accepts */
+    STEP_BACK_AFTER = 16, /* accepts */
     FAILURES_MAX = 16,   /* of accept, in a row */
     PAUSE_MS = 50,
     BURST_TURNS = 4,

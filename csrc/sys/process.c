@@ -11,6 +11,7 @@
 #include "sys/sys.h"
 
 static atomic_uint generation;
+static atomic_uint forks;
 static pthread_once_t watching = PTHREAD_ONCE_INIT;
 static int watch_error;
 
@@ -19,9 +20,19 @@ static void process_forked(void)
     atomic_fetch_add(&generation, 1);
 }
 
+static void process_has_forked(void)
+{
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+}
+
 static void process_watch(void)
 {
-    watch_error = pthread_atfork(NULL, NULL, process_forked);
+    watch_error = pthread_atfork(NULL, process_has_forked, process_forked);
+}
+
+unsigned sys_forks(void)
+{
+    return atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
 unsigned sys_generation(void)

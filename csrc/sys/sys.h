@@ -158,6 +158,10 @@ extern const struct sys *sys_default;
 /* Number of forks this process is away from the one that loaded the library. */
 unsigned sys_generation(void);
 
+/* Number of forks this process has made: while it stays the same, nobody else holds a copy of a
+ * descriptor that was made meanwhile (but those that were sent, or a child before its exec). */
+unsigned sys_forks(void);
+
 /* Install the fork counter; allowed again and again.  ENOMEM. */
 int sys_watch_forks(void);
 
