@@ -42,7 +42,9 @@ def serve(
     repeated.  What these say goes before what the ini says.
 
     Workers are forks: no other thread may run.  SIGHUP executes the script anew,
-    keeping the sockets.  What cannot start ends the script: one line, exit status 1.
+    keeping the sockets; before that, the script is run up to here in a process of its
+    own, and if it does not come so far, all goes on as before.  What cannot start ends
+    the script: one line, exit status 1.
     """
     if handler is not None and not callable(handler):
         raise InvalidArgument(f"handler: {handler!r:.80}; allowed: a callable, or None")
@@ -84,8 +86,4 @@ def run(ini: str | None, words: Sequence[str], handler: Handler | None = None) -
     settings, warnings = configure(ini, words)
     for warning in warnings:
         print(f"uwoffload: {warning}", file=sys.stderr)
-
-    def check() -> None:
-        harness.check(configure(ini, words)[0], settings, handler)
-
-    return harness.run(settings, handler, check=check)
+    return harness.run(settings, handler)

@@ -379,8 +379,8 @@ static struct call *answer_adopt(struct front *front)
     return call;
 }
 
-/* Who was woken looks at the overflow queue first: the kernel wakes one worker for a message, and if
- * that one took something else instead, nobody would come for it. */
+/* Who was woken looks at the overflow queue first: the kernel wakes one worker for a message, and
+ * if that one took something else instead, nobody would come for it. */
 int answer_take(struct front *front, int timeout_ms, struct call **call)
 {
     uint64_t until_us = front->sys->now_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;

@@ -90,8 +90,8 @@ enum step ask_refuse(struct loop *loop, struct transfer *transfer, int status, s
     return STEP_DRIVE;
 }
 
-/* Answer from the site.  0, or a status; *looking.look: it waits for a helper.  What it found out of
- * date, or could not open for want of descriptors, is looked up once more. */
+/* Answer from the site.  0, or a status; *looking.look: it waits for a helper.  What it found out
+ * of date, or could not open for want of descriptors, is looked up once more. */
 static int ask_site(struct loop *loop, struct looking *looking)
 {
     struct serving *serving = loop->serving;

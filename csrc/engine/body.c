@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/answer.h"
+#include "engine/client.h"
 
 /* What was read behind the piece goes back to where it came from. */
 static bool body_unread(const struct sys *sys, struct session *session, const char *data,
@@ -89,7 +90,6 @@ static int64_t body_content(struct front *front, struct transfer *transfer, char
 
 int64_t answer_read(struct call *call, void *data, size_t size)
 {
-    static const char leave[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct front *front = call->front;
     struct transfer *transfer;
     struct conn *conn;
@@ -103,11 +103,7 @@ int64_t answer_read(struct call *call, void *data, size_t size)
     conn = &transfer->session->conn;
     if (conn->expects && !conn_body_ended(conn)) {
         conn->expects = false;
-        got = front->sys->send(transfer->client_fd, leave, sizeof leave - 1, false);
-        if (got > 0)
-            atomic_fetch_add(&transfer->bytes_queued, (uint64_t)got);
-        if (got > 0 && (size_t)got < sizeof leave - 1)
-            front->sys->reset(transfer->client_fd);
+        client_continue(front->sys, transfer);
     }
     transfer->session->read_by_python = true;
     got = body_content(front, transfer, data, size);

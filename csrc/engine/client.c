@@ -158,6 +158,24 @@ void client_return(struct uwo_engine *engine, struct transfer *transfer)
         sys->nonblocking(transfer->client_fd, false);
 }
 
+/* So few bytes go at once, or not at all: then the client has waited long enough by itself. */
+void client_continue(const struct sys *sys, struct transfer *transfer)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const size_t size = sizeof text - 1;
+    size_t done = 0;
+    int64_t sent;
+
+    do {
+        sent = sys->send(transfer->client_fd, text + done, size - done, false);
+        if (sent > 0)
+            done += (size_t)sent;
+    } while (done < size && (sent > 0 || sent == -EINTR));
+    atomic_fetch_add(&transfer->bytes_queued, done);
+    if (done > 0 && done < size) /* nothing that follows could be understood */
+        sys->reset(transfer->client_fd);
+}
+
 int64_t client_there(const struct sys *sys, int fd)
 {
     int64_t there = sys->unread(fd);

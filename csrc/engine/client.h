@@ -19,4 +19,7 @@ void client_close(struct uwo_engine *engine, struct transfer *transfer, bool abo
 void client_push(const struct sys *sys, struct transfer *transfer);
 void client_return(struct uwo_engine *engine, struct transfer *transfer);
 
+/* A client of the front may send its body: 100. */
+void client_continue(const struct sys *sys, struct transfer *transfer);
+
 #endif

@@ -6,7 +6,8 @@
  *   - a loop's fields belong to its thread, but for the mailbox and `load`;
  *   - a disk job belongs to the helper from disk_submit to the DISK mail.
  *
- * Nothing blocks while engine->lock is held; only the lock of a front's queue is taken inside it. */
+ * Nothing blocks while engine->lock is held; only the lock of a front's queue is taken inside it.
+ * */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 

@@ -177,8 +177,8 @@ void listen_pause(struct loop *loop);
  * up; look again. */
 bool reply_ready(struct loop *loop);
 
-/* Send what `serving->answer` says, which is ready; the connection is ANSWERING.  What does not go at once becomes
- * the transfer's program. */
+/* Send what `serving->answer` says, which is ready; the connection is ANSWERING.  What does not go
+ * at once becomes the transfer's program. */
 void reply(struct loop *loop, struct transfer *transfer);
 
 /* A short answer for a status. */

@@ -1,21 +1,16 @@
 /* hand: a request on its way to Python: its body is collected, in memory or in a file. */
+#include "engine/client.h"
 #include "engine/serving.h"
 
 /* The client waits for leave to send its body. */
 static void hand_continue(struct loop *loop, struct transfer *transfer)
 {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct conn *conn = &transfer->session->conn;
-    int64_t sent;
 
     if (!conn->expects)
         return;
     conn->expects = false;
-    sent = loop->sys->send(transfer->client_fd, text, sizeof text - 1, false);
-    if (sent > 0)
-        atomic_fetch_add(&transfer->bytes_queued, (uint64_t)sent);
-    if (sent > 0 && (size_t)sent < sizeof text - 1) /* nothing that follows could be understood */
-        loop->sys->reset(transfer->client_fd);
+    client_continue(loop->sys, transfer);
 }
 
 /* Whoever answers writes the line. */

@@ -689,6 +689,11 @@ bool faulty_is_harmless(const struct fault *fault)
     }
 }
 
+bool faulty_is_armed(void)
+{
+    return atomic_load(&faulty.call) != CALL_COUNT;
+}
+
 bool faulty_may_harm(void)
 {
     struct fault fault = { .call = atomic_load(&faulty.call),

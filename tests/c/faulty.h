@@ -121,7 +121,8 @@ const int *faulty_errors(enum call call);
 /* True when the engine must carry on as if nothing had happened. */
 bool faulty_is_harmless(const struct fault *fault);
 
-/* One is armed of which that is not true. */
+/* One is armed; and one of which that is not true. */
+bool faulty_is_armed(void);
 bool faulty_may_harm(void);
 
 /* Any mix of the two transparent faults on every call that may have them, at random: one in

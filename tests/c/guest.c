@@ -236,7 +236,8 @@ static void guest_answered(struct guest *guest, const struct head *head, size_t 
     guest->at += used;
     guest->done++;
     guest->closed = head->close;
-    if (guest->done == guest->wanted_count && !guest->lets_close)
+    if (guest->done == guest->wanted_count &&
+        (!guest->lets_close || (guest->failed && !guest->closed)))
         guest->over = true;
     if (guest->closed && guest->done < guest->wanted_count) {
         if (!guest->may_fail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import re
 import sys
@@ -139,8 +140,12 @@ def cared_for(site: Site) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def site_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return docroot.build(tmp_path_factory.mktemp("site"))
+def site_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = docroot.build(tmp_path_factory.mktemp("site"))
+    gc.collect()
+    gc.freeze()  # every test collects garbage: spare it the many that pytest itself keeps
+    yield root
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,13 @@
 """
 
 import contextlib
+import os
 import random
 import resource
+import shutil
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 import wire
@@ -269,3 +273,105 @@ def test_garbage_of_every_kind_leaves_nothing(site):
                 connection.send(bytes(data)).end_sending()
             connection.rest_to_cut()
     assert site.get("/hello.txt").status == 200
+
+
+def private_memory(pids) -> int:
+    """Bytes of memory that are the processes' own."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="a sanitizer keeps freed memory")
+def test_many_mixed_requests_leave_no_memory_behind(serve):
+    """Files, ranges, misses, refusals, bodies, resets: twenty thousand, after a few to warm up."""
+    site = serve(processes=1, max_connection_requests=1_000_000)
+    pids = site.server.workers()
+    mixed = [
+        request("/hello.txt"),
+        request("/alphabet.txt", "Range: bytes=1-2,5-6,9-"),
+        request("/missing", "X: " + "y" * 500),
+        request("/sub"),
+        request("/page.html", "Accept-Encoding: gzip"),
+        request("/hello.txt", method="POST", body=b"x" * 2000),
+        request("/alphabet.txt", f"If-Modified-Since: {docroot.LAST_MODIFIED}"),
+        request("/size-16385.bin", method="HEAD"),
+        request("/%00"),
+        request("/size-65536.bin"),
+    ]
+    methods = ["GET"] * 7 + ["HEAD"] + ["GET"] * 2
+
+    def ask(rounds: int) -> None:
+        for number in range(rounds):
+            with connect(site.http) as connection:
+                connection.send(b"".join(mixed) * 10)
+                for _ in range(10):
+                    for method in methods:
+                        connection.answer(method)
+            if number % 10 == 0:
+                broken = connect(site.http, receive_buffer=4096)
+                broken.send(request("/large.bin")).take(1000)
+                broken.reset()
+                site.say(b"nonsense\r\n\r\n")
+
+    ask(50)
+    before = private_memory(pids)
+    ask(200)
+
+    assert private_memory(pids) - before <= 2 << 20
+
+
+# ---- system calls that are interrupted ----
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("call", ["sendfile", "sendto", "epoll_wait", "recvfrom"])
+def test_interrupted_calls_lose_no_byte(serve, call):
+    """The predecessor drops a transfer when sendfile is interrupted."""
+    site = serve(processes=1)
+    (worker,) = site.server.workers()
+    tracer = subprocess.Popen(
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            f"inject={call}:error=EINTR:when=1+2",
+            "-p",
+            str(worker),
+        ],
+        stderr=subprocess.PIPE,
+        env=servers.FOREIGN,
+    )
+    try:
+        try:
+            wire.until(lambda: traced(worker) or tracer.poll() is not None)
+            if tracer.poll() is not None:
+                pytest.skip(f"no tracing here: {tracer.stderr.read().decode()[:100]}")
+            expected = (site.docroot / "large.bin").read_bytes()
+            slow = [site.connect(receive_buffer=16384) for _ in range(6)]
+            for connection in slow:
+                connection.send(request("/large.bin"), request("/size-65536.bin"))
+            for connection in slow:
+                assert connection.answer().body == expected
+                assert len(connection.answer().body) == 65536
+        finally:
+            tracer.terminate()
+            tracer.wait(10)
+    finally:
+        tracer.stderr.close()
+
+
+def traced(pid: int) -> bool:
+    """All its threads are."""
+    return all(
+        "TracerPid:\t0\n" not in Path(f"/proc/{pid}/task/{task}/status").read_text()
+        for task in os.listdir(f"/proc/{pid}/task")
+    )

@@ -9,7 +9,7 @@ import pytest
 import wire
 
 from . import docroot, servers
-from .client import Cut, connect, request
+from .client import Cut, connect, environ, packet, request
 
 RETRY = (ConnectionError, Cut, TimeoutError)
 
@@ -17,8 +17,8 @@ RETRY = (ConnectionError, Cut, TimeoutError)
 class Load:
     """Clients that ask all the time, each on kept connections; what went wrong is counted."""
 
-    def __init__(self, address, targets=("/hello.txt",), clients: int = 4) -> None:
-        self.address, self.targets = address, targets
+    def __init__(self, address, targets=("/hello.txt",), clients=4, packets=False) -> None:
+        self.address, self.targets, self.packets = address, targets, packets
         self.answered = self.lost = self.refused = 0
         self.wrong: list[object] = []
         self._lock = threading.Lock()
@@ -39,8 +39,12 @@ class Load:
 
     def _talk(self, connection) -> None:
         for turn in range(20):
+            target = self.targets[turn % len(self.targets)]
             try:
-                answer = connection.get(self.targets[turn % len(self.targets)])
+                if self.packets:
+                    answer = connection.send(packet(environ(target))).answer()
+                else:
+                    answer = connection.get(target)
             except RETRY as error:
                 # A kept connection may end while its next request is on the way (RFC 9112, 9.3.1):
                 # that one may be repeated, the first of a connection has a right to its answer.
@@ -48,7 +52,7 @@ class Load:
                     self._count("lost", error)
                 return
             self._count("answered", answer if answer.status != 200 else None)
-            if answer.closes or self._stop.is_set():
+            if answer.closes or self.packets or self._stop.is_set():
                 return
 
     def _count(self, name: str, wrong: object) -> None:
@@ -149,6 +153,7 @@ def test_request_that_is_under_way_at_sigterm_is_answered_with_close(serve):
 
     assert (answer.body, answer.closes) == (b"hello\n", True)
     assert connection.ended()
+    connection.socket.close()
     assert site.server.wait() == 0
 
 
@@ -413,6 +418,23 @@ def test_reloads_under_load_refuse_nobody(serve, load):
         assert finish(connection, begin) == (site.docroot / "large.bin").read_bytes()
         connection.socket.close()
     site.server.wait_for_workers(2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["uwsgi", "uwsgi_unix"])
+def test_reloads_under_load_lose_no_packet(serve, load, address):
+    """A web server in front makes each of them a 502."""
+    site = serve(processes=2)
+    clients = load(getattr(site, address), ("/hello.txt", "/size-65536.bin"), packets=True)
+    clients.until(200)
+
+    for number in range(3):
+        site.server.send(signal.SIGHUP)
+        reloads(site, number + 1)
+        clients.until(500)
+    clients.end()
+
+    assert (clients.refused, clients.lost, clients.wrong) == (0, 0, [])
 
 
 @pytest.mark.slow

@@ -230,6 +230,114 @@ def test_reload_with_a_broken_ini_goes_on_as_before(serve, tmp_path, site):
     assert 0 == server.end()[0]
 
 
+SCRIPT = """
+import sys, uwoffload
+
+def handler(request):
+    return "%s"
+
+sys.exit(uwoffload.serve(handler, http="127.0.0.1:0"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("def handler(:", "script.py:1: SyntaxError: invalid syntax"),
+        ("import sys\n\nimport no_such_module", "script.py:3: ModuleNotFoundError: No module"),
+        ("raise SystemExit(0)", "it ended with status 0"),
+        ("import sys\nsys.exit('my own words')", "my own words"),
+        (SCRIPT.replace("serve(h", "serve(17, h"), "script.py:7: TypeError"),
+        (SCRIPT.replace(":0", ":x"), "command line: http-socket"),
+        (SCRIPT.replace("ler, h", "ler, static='/nowhere', h"), "check-static = /nowhere: "),
+        (SCRIPT.replace("ler, h", "ler, chdir='/nowhere', h"), "chdir = /nowhere: "),
+        (SCRIPT.replace("ler, h", "ler, pidfile='/nowhere/pid', h"), "pidfile = /nowhere/pid: "),
+    ],
+    ids=range(9),
+)
+def test_reload_of_broken_code_goes_on_as_before(serve, tmp_path, broken, reason):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT % "old")
+    server = serve(script=str(script)).started()
+    before = server.workers()
+
+    script.write_text(broken.replace("%s", "broken"))
+    server.send(signal.SIGHUP)
+
+    wire.until(lambda: "not reloaded" in server.errors.read_text())
+    assert (200, b"old") == server.get("/")
+    assert before == server.workers()
+    script.write_text(SCRIPT % "new")
+    server.send(signal.SIGHUP)
+    wire.until(lambda: len(server.workers()) == 1 and not before & server.workers())
+    assert (200, b"new") == server.get("/")
+    status, errors = server.end()
+    assert status == 0
+    said = [line for line in errors.splitlines() if line.startswith("uwoffload: ")]
+    assert len(said) == 1 and reason in said[0], errors
+    assert "Traceback" not in errors
+
+
+def test_reload_that_takes_too_long_to_begin_is_given_up_at_the_end(serve, tmp_path):
+    """A trial that hangs does not outlive its master."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT % "old")
+    server = serve(script=str(script)).started()
+    worker = server.workers()
+
+    script.write_text("import time\ntime.sleep(600)\n")
+    server.send(signal.SIGHUP)
+    wire.until(lambda: server.workers() > worker)
+    (trial,) = server.workers() - worker
+    assert (200, b"old") == server.get("/")
+
+    assert 0 == server.end()[0]
+    assert not is_alive(trial)
+
+
+def test_reload_finds_relative_paths_where_the_start_found_them(serve, tmp_path, site):
+    """Though the server has gone elsewhere, and the site with it."""
+    ini = tmp_path / "app.ini"
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "www").mkdir(parents=True)
+    (elsewhere / "www" / "index.html").write_bytes(b"elsewhere")
+    ini.write_text(
+        "[uwsgi]\nhttp-socket = 127.0.0.1:0\nchdir = elsewhere\ncheck-static = www\n"
+        "static-index = index.html\npidfile = server.pid\nhttp-socket = server.sock\n"
+    )
+    server = serve("app.ini", script="run_ini.py").started()
+    assert (200, b"elsewhere") == server.get("/")
+
+    for _ in range(2):
+        before = server.workers()
+        server.send(signal.SIGHUP)
+        wire.until(lambda old=before: len(server.workers()) == 1 and not old & server.workers())
+        assert (200, b"elsewhere") == server.get("/")
+        assert (tmp_path / "server.pid").read_text() == f"{server.pid}\n"
+        assert (tmp_path / "server.sock").is_socket()
+    status, errors = server.end()
+    assert (0, False) == (status, "not reloaded" in errors)
+    assert not (tmp_path / "server.pid").exists()
+
+
+def test_signals_that_nobody_wants_end_nobody(serve):
+    server = serve("--processes", "2").started()
+    workers = server.workers()
+    unwanted = [signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM, signal.SIGIO]
+    unwanted += [signal.SIGPROF, signal.SIGPWR, signal.SIGPIPE, signal.SIGWINCH]
+
+    for number in unwanted:
+        server.send(number)
+    for pid in workers:
+        for number in (*unwanted, signal.SIGHUP, signal.SIGINT):
+            os.kill(pid, number)
+
+    assert 200 == server.get("/")[0]
+    assert workers == server.workers()
+    status, errors = server.end()
+    assert (0, False) == (status, "died" in errors)
+
+
 def test_max_requests_replaces_a_worker_and_loses_nothing(serve):
     server = serve("--max-requests", "10", script=None).started()
     before = server.workers()
@@ -413,3 +521,20 @@ def test_script_that_cannot_start_ends_with_one_line(tmp_path, serve):
     errors = server.errors.read_text()
     assert errors.startswith(f"uwoffload: check-static = {tmp_path / 'none'}: No such file")
     assert errors.count("\n") == 1
+
+
+def test_few_descriptors_make_fewer_connections_and_that_is_said(serve):
+    """It starts all the same, and lets in as many as it can hold."""
+    server = serve("--max-fd", "256").started()
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):  # idle ones make room
+            client = stack.enter_context(contextlib.closing(server.connect()))
+            client.request("GET", "/")
+            assert 200 == client.getresponse().status
+    status, errors = server.end()
+    assert status == 0
+    said = [line for line in errors.splitlines() if line.startswith("uwoffload: ")]
+    assert len(said) == 1
+    assert said[0].startswith("uwoffload: max-connections = 10000 needs ")
+    assert said[0].endswith("; to have more, allow more by max-fd")

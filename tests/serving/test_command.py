@@ -93,11 +93,14 @@ def test_docroot_that_is_a_file(tmp_path, option):
     status, out, errors = run(*words, cwd=tmp_path)
 
     assert (1, "") == (status, out)
-    assert errors == {
-        "serve": "uwoffload: file: not a directory; name a directory to serve\n",
-        "check-static": f"uwoffload: check-static = {tmp_path}/file: not a directory; "
-        "name a directory, or give a file a static-map\n",
-    }[option]
+    assert (
+        errors
+        == {
+            "serve": "uwoffload: file: not a directory; name a directory to serve\n",
+            "check-static": f"uwoffload: check-static = {tmp_path}/file: not a directory; "
+            "name a directory, or give a file a static-map\n",
+        }[option]
+    )
 
 
 @pytest.mark.slow
@@ -185,6 +188,23 @@ def test_what_keeps_it_from_starting_is_one_line(site, words, said):
 
     assert (1, "") == (status, out)
     assert errors.startswith(f"uwoffload: {said}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-connections", "5000"), "max-connections = 5000: needs "),
+        (("--offload-threads", "64"), "offload-threads = 64: needs "),
+    ],
+)
+def test_too_few_descriptors_for_what_was_asked_for(site, words, said):
+    status, out, errors = run("serve", site, "--port", "0", "--max-fd", "400", *words)
+
+    assert (1, "") == (status, out)
+    assert errors.startswith(f"uwoffload: {said}")
+    assert "400 are allowed; allow more by max-fd" in errors
     assert errors.count("\n") == 1
 
 

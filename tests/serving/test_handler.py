@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -207,6 +208,39 @@ def test_slow_reader_of_a_generator_holds_no_thread(serve):
         for reader in readers:
             reader.close()
     wire.until(lambda: not serving.front._growing)
+
+
+def test_end_of_an_answer_leaves_the_next_one_of_its_connection_alone(serve):
+    """
+    Its thread is held where it has just told the core that no more comes; meanwhile another
+    thread has the next request, and will wait to be told of room.
+    """
+    begun = threading.Event()
+
+    def hold(frame, event, function):
+        if event == "c_return" and function.__name__ == "uwo_transfer_finish":
+            sys.setprofile(None)
+            assert begun.wait(wire.PATIENCE)
+
+    def second() -> Iterator[bytes]:
+        for number, piece in enumerate(pieces(3_000)):
+            yield piece
+            if number == 3:
+                begun.set()
+
+    def handler(request):
+        if request.path == "/first":
+            sys.setprofile(hold)
+            return pieces(3)
+        return second()
+
+    serving = serve(handler, threads=2)
+    with serving.connect(TCP_MAXSEG=wire.SEGMENT, SO_RCVBUF=8192) as client:
+        for line in (b"GET /first HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nConnection: close\r\n"):
+            client.sendall(line + b"Host: h\r\n\r\n")
+        assert begun.wait(wire.PATIENCE)
+        wire.until(lambda: len(serving.front._growing) == 1)
+        assert wire.read_to_end(client).count(b"x" * 10_000) == 3_003
 
 
 def test_generator_is_closed_when_its_client_goes(serve):

@@ -24,7 +24,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until it is told to stop."""
-    inis, words = without_options(options.rest)
+    inis, found = without_options(options.rest)
     if len(inis) > 1:
         raise COMMAND_LINE.error(f'"{inis[1]}" belongs to no option; write --OPTION VALUE')
-    return run_server(inis[0] if inis else None, words)
+    return run_server(inis[0] if inis else None, [f"--{name}={value}" for name, value in found])

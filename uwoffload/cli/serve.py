@@ -59,7 +59,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until it is told to stop."""
-    directories, words = without_options(options.rest)
+    directories, found = without_options(options.rest)
     if len(directories) != 1:
         wrong = f"not {' and '.join(directories)}" if directories else "as in: uwoffload serve DIR"
         raise COMMAND_LINE.error(f"name one directory to serve, {wrong}")
@@ -67,15 +67,13 @@ def run(options: argparse.Namespace) -> int:
     if Path(directory).exists() and not Path(directory).is_dir():
         raise CannotStart(f"{directory}: not a directory; name a directory to serve")
     own = {name: default for name, (default, _, _) in OWN.items()}
-    rest: list[str] = []
-    for word in words:
-        name, _, value = word.removeprefix("--").partition("=")
-        if name in OWN:
-            own[name] = value
-        else:
-            rest.append(word)
+    own.update((name, value) for name, value in found if name in OWN)
     host = f"[{own['host']}]" if ":" in own["host"] else own["host"]
-    given = {word.removeprefix("--").partition("=")[0] for word in rest}
-    usual = [f"--{name}={default}" for name, default in USUAL.items() if name not in given]
-    where = [f"--http-socket={host}:{own['port']}", f"--check-static={directory}"]
-    return run_server(None, [*where, *usual, *rest])
+    given = {name for name, _ in found}
+    pairs = [
+        ("http-socket", f"{host}:{own['port']}"),
+        ("check-static", directory),
+        *((name, default) for name, default in USUAL.items() if name not in given),
+        *((name, value) for name, value in found if name not in OWN),
+    ]
+    return run_server(None, [f"--{name}={value}" for name, value in pairs])

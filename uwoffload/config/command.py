@@ -19,16 +19,11 @@ def command_lines(words: Sequence[str]) -> Iterator[Line]:
         yield found
 
 
-def without_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Words that belong to no option, and the others, as in `serve --processes 2 DIR`."""
-    alone: list[str] = []
-    others: list[str] = []
-    for found in _entries(words):
-        if isinstance(found, str):
-            alone.append(found)
-        else:
-            others.append(f"--{found.key}={found.value}")
-    return alone, others
+def without_options(words: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Words that belong to no option, and options with their values: `serve -p 2 DIR`."""
+    found = list(_entries(words))
+    alone = [each for each in found if isinstance(each, str)]
+    return alone, [(each.key, each.value) for each in found if not isinstance(each, str)]
 
 
 def _entries(words: Sequence[str]) -> Iterator[Line | str]:

@@ -76,7 +76,9 @@ def table_markdown() -> str:
         *_wrap(
             "Sizes take the endings k, m and g; times are seconds and take ms, s, m and h. A flag "
             "is on unless its value is `false`, `off`, `no` or `0`. Relative paths of sites and "
-            "files are relative to `chdir`, all others to where the server is started."
+            "files are relative to `chdir`, all others to where the server is started. Where the "
+            "system allows too few descriptors, `max-connections` is what fits, and a line says "
+            "so; a number that was given and does not fit is an error."
         ),
     ]
     for group, found in _groups(TABLE):

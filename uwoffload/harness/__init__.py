@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import CannotStart
-from . import handover, master, prepare
+from . import handover, master, prepare, trial
 from .announcement import lines
 
 if TYPE_CHECKING:
@@ -18,27 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["CannotStart", "run"]
 
 
-def _nothing() -> None:
-    """A reload that nothing keeps from starting."""
-
-
-def check(wanted: Settings, present: Settings, handler: Handler | None) -> None:
-    """Raise what would keep these settings from following the present ones."""
-    prepare.check_wishes(wanted, handler)
-    site = prepare.make_site(wanted, handler is not None)
-    if site is not None:
-        site.close()
-    prepare.try_addresses(wanted, present)
-
-
-def run(
-    settings: Settings, handler: Handler | None = None, *, check: master.Check = _nothing
-) -> int:
+def run(settings: Settings, handler: Handler | None = None) -> int:
     """Serve until told to stop; gives the exit status.  Main thread only.
 
-    check: raises UwoffloadError or OSError when a reload would fail.  A worker is a
-    fork, so nothing else may run in this process.  Raises CannotStart.
+    A worker is a fork, so nothing else may run in this process.  Raises CannotStart.
     """
+    had = trial.asked()
+    if had is not None:
+        prepare.rehearse(settings, handler, had)
+        trial.passed()
     if not settings.master:
         master.say_error("master = false: there is always a master, which only waits")
     found = handover.take()
@@ -60,7 +48,7 @@ def run(
             os.write(sys.stdout.fileno() if terminal is None else terminal, text.encode())
 
     try:
-        return master.Master(setup, found, check=check, announce=announce).run()
+        return master.Master(setup, found, announce=announce).run()
     finally:
         master.end(setup)
         os.close(found.directory)

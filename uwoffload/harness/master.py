@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import UwoffloadError
 from . import handover, signals, sockets
 from .actions import Action, Announce, Drain, Exit, Kill, Postpone, Reexecute, Refuse, Spawn
 from .events import (
@@ -32,27 +31,18 @@ from .events import (
 from .handover import Handover, OldListener, OldWorker
 from .policy import Found, Policy, Stage
 from .prepare import Setup
+from .trial import Trial
 from .worker import DRAIN, HOPELESS, LEFT, SERVED, live
-
-Check = Callable[[], None]
 
 
 class Master:
     """One process that only waits, and does what the policy says."""
 
-    def __init__(
-        self,
-        setup: Setup,
-        found: Handover,
-        *,
-        check: Check,
-        announce: Callable[[], None],
-    ) -> None:
-        """check: raises if a reload would fail.  announce: called when all workers serve."""
+    def __init__(self, setup: Setup, found: Handover, *, announce: Callable[[], None]) -> None:
+        """announce: called when all workers serve."""
         settings = setup.settings
         self.setup = setup
         self.found = found  # `directory` and `umask` are those of the first start
-        self.check = check
         self.announce = announce
         self.channels: dict[int, socket.socket] = {}  # by pid
         for each in found.workers:
@@ -63,6 +53,8 @@ class Master:
             [Found(each.pid, each.slot, each.serving) for each in found.workers],
         )
         self.status: int | None = None
+        self.trial: Trial | None = None  # of a reload
+        self.asked_again = False  # for a reload, meanwhile
 
     def run(self) -> int:
         """Until no worker is left; gives the exit status."""
@@ -74,13 +66,15 @@ class Master:
                 self._turn()
             return self.status
         finally:
+            self._end_trial()
             for channel in self.channels.values():
                 channel.close()
             self.signals.close()
 
     def _turn(self) -> None:
         """Sleep until something happens; then see to all of it."""
-        wake_at = self.policy.wake_at
+        moments = [self.policy.wake_at, None if self.trial is None else self.trial.until]
+        wake_at = min((moment for moment in moments if moment is not None), default=None)
         step = None if wake_at is None else max(0.0, wake_at - time.monotonic()) * 1000 + 1
         poll = select.poll()
         poll.register(self.signals, select.POLLIN)
@@ -92,6 +86,7 @@ class Master:
                 self._hear_signals()
             elif talkers[fd] in self.channels:
                 self._hear(talkers[fd])
+        self._see_to_trial()
         self._tell(TimePassed(time.monotonic()))
 
     def _tell(self, event: Event) -> None:
@@ -169,7 +164,7 @@ class Master:
         elif isinstance(action, Postpone):
             say_error(f"a worker keeps dying; the next one starts in {action.seconds:g} s")
         elif isinstance(action, Reexecute):
-            self._reexecute()
+            self._try_reload()
         elif isinstance(action, Exit):
             self.status = action.status
         return []
@@ -198,13 +193,39 @@ class Master:
         self.channels[pid] = ours
         return WorkerStarted(time.monotonic(), slot, pid)
 
+    def _try_reload(self) -> None:
+        """Begin a trial; asked for during one, there will be another."""
+        if self.trial is not None:
+            self.asked_again = True
+            return
+        self.asked_again = False
+        left = self._leave_behind()
+        try:
+            self.trial = Trial(left.listeners, left.directory, left.umask)
+        except OSError as error:
+            say_error(f"no process to try it in: {error.strerror}; not reloaded")
+
+    def _see_to_trial(self) -> None:
+        result = None if self.trial is None else self.trial.result()
+        if result is None and not (self.trial and self.policy.stopping):
+            return
+        self._end_trial()
+        if self.policy.stopping:
+            return
+        if self.asked_again:
+            self._try_reload()
+        elif result:
+            say_error(f"{result}; not reloaded")
+        else:
+            self._reexecute()
+
+    def _end_trial(self) -> None:
+        trial, self.trial = self.trial, None
+        if trial is not None:
+            trial.close()
+
     def _reexecute(self) -> None:
         """Come back as a new image of the same process; on failure, go on as before."""
-        try:
-            self.check()
-        except (UwoffloadError, OSError) as error:
-            say_error(f"{error}; not reloaded")
-            return
         left = self._leave_behind()
         directory, umask = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), None
         signals.block()

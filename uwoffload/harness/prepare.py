@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import sys
 from contextlib import suppress
@@ -16,14 +15,12 @@ from ..mime import TYPES, parse
 from ..request import Handler
 from ..site import Mount, Site
 from ..stats import Statistics
-from . import identity, sockets
+from . import descriptors, identity, sockets
 from .handover import Handover
 from .policy import slots_of
 
 if TYPE_CHECKING:
     from ..config import Settings
-
-DESCRIPTORS = 1 << 20  # where the system has no limit and max-fd says nothing
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class Setup:
 def prepare(settings: Settings, handler: Handler | None, found: Handover) -> Setup:
     """All of it, in an order that needs root only at the beginning.  Raises CannotStart."""
     check_wishes(settings, handler)
-    allow_descriptors(settings.max_fd)
+    settings = descriptors.allow(settings)
     if settings.umask is not None:
         os.umask(settings.umask)
     listeners = bind(settings, found)
@@ -83,26 +80,6 @@ def check_wishes(settings: Settings, handler: Handler | None) -> None:
         raise CannotStart("there is no address to listen on; add http-socket = 127.0.0.1:8080")
 
 
-def allow_descriptors(wanted: int | None) -> None:
-    """Raise the limit; a number that was asked for must be had."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = hard == resource.RLIM_INFINITY
-    if not wanted:
-        limit = DESCRIPTORS if unlimited else hard
-        if soft < limit:
-            with suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        return
-    try:
-        top = hard if unlimited or hard >= wanted else wanted
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, top))
-    except (OSError, ValueError, OverflowError):
-        raise CannotStart(
-            f"max-fd = {wanted}: this system allows {hard} descriptors; ask for fewer, or raise "
-            "the limit (ulimit -n, LimitNOFILE=)"
-        ) from None
-
-
 def bind(settings: Settings, found: Handover) -> list[sockets.Listener]:
     """Every address; one that the image before listened on is taken over."""
     old = {(each.protocol, each.written): each.fd for each in found.listeners}
@@ -128,15 +105,34 @@ def bind(settings: Settings, found: Handover) -> list[sockets.Listener]:
     return listeners
 
 
-def try_addresses(wanted: Settings, present: Settings) -> None:
-    """Could those be had that are not listened on yet?  Raises CannotStart."""
-    for protocol, addresses, had in (
-        ("http", wanted.http_socket, present.http_socket),
-        ("uwsgi", wanted.socket, present.socket),
-    ):
+def rehearse(settings: Settings, handler: Handler | None, had: set[tuple[str, str]]) -> None:
+    """What `prepare` does, without a trace outside of this process.  Raises CannotStart.
+
+    had: protocols and addresses that are listened on already.
+    """
+    check_wishes(settings, handler)
+    settings = descriptors.allow(settings)
+    if settings.umask is not None:
+        os.umask(settings.umask)
+    for protocol, addresses in (("http", settings.http_socket), ("uwsgi", settings.socket)):
         for address in addresses:
-            if address not in had:
-                sockets.forget(sockets.listen(address, protocol, wanted), vacuum=True)
+            if (protocol, str(address)) not in had:
+                sockets.forget(sockets.listen(address, protocol, settings), vacuum=True)
+    if settings.pidfile:
+        try_pidfile(settings.pidfile)
+    identity.become(settings.uid, settings.gid)
+    if settings.chdir:
+        change_directory(settings.chdir)
+    site = make_site(settings, handler is not None)
+    if site is not None:
+        site.close()
+
+
+def try_pidfile(path: str) -> None:
+    """Could it be written?"""
+    place = path if Path(path).exists() else Path(path).parent
+    if not os.access(place, os.W_OK):
+        raise CannotStart(f"pidfile = {path}: it cannot be written; choose another path")
 
 
 def write_pidfile(path: str) -> None:

@@ -10,7 +10,15 @@ from contextlib import suppress
 MASTER = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 WORKER = (signal.SIGTERM,)
 NOT_FOR_WORKERS = (signal.SIGHUP, signal.SIGINT)  # of a terminal: the master sees to it
-HARMLESS = (signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)  # unless the application wants them
+HARMLESS = (  # unless the application wants them; else they would end the process
+    signal.SIGALRM,
+    signal.SIGIO,
+    signal.SIGPROF,
+    signal.SIGPWR,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGVTALRM,
+)
 
 
 def _nothing(number: int, frame: object) -> None:
@@ -28,15 +36,12 @@ class Signals:
         """
         self._wanted = tuple(wanted)
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._before = {number: signal.getsignal(number) for number in self._wanted}
+        harmless = [each for each in HARMLESS if signal.getsignal(each) is signal.SIG_DFL]
+        heard = [*self._wanted, *unheard, *harmless]
+        self._before = {number: signal.getsignal(number) for number in heard}
         self._wake_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in self._wanted:
+        for number in heard:
             signal.signal(number, _nothing)
-        for number in unheard:
-            signal.signal(number, _nothing)
-        for number in HARMLESS:
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _nothing)
         unblock()
 
     def fileno(self) -> int:
