@@ -144,15 +144,16 @@ struct transfer {
     bool begun : 1; /* the socket has been made ready */
     bool was_nonblocking : 1;
     bool corked : 1;
-    bool registered : 1; /* client_fd is in the epoll set */
-    bool hung : 1;       /* epoll said error or hang-up */
-    bool closing : 1;    /* WAIT_DISK is for DISK_CLOSE */
-    bool lingering : 1;  /* the deadline in limits is that of the lingering */
-    bool waited : 1;     /* it did not finish at the first try */
-    bool unsure : 1;     /* parked after a short count: no edge may come, ask once more */
-    bool sized : 1;      /* in this window the file has been asked for its size */
-    bool more_comes : 1; /* at the end, linger although nothing is unread yet */
-    bool no_settle : 1;  /* at the end, do not wait for acknowledgements */
+    bool registered : 1;     /* client_fd is in the epoll set */
+    bool watches_output : 1; /* and reported when it has room */
+    bool hung : 1;           /* epoll said error or hang-up */
+    bool closing : 1;        /* WAIT_DISK is for DISK_CLOSE */
+    bool lingering : 1;      /* the deadline in limits is that of the lingering */
+    bool waited : 1;         /* it did not finish at the first try */
+    bool unsure : 1;         /* parked after a short count: no edge may come, ask once more */
+    bool sized : 1;          /* in this window the file has been asked for its size */
+    bool more_comes : 1;     /* at the end, linger although nothing is unread yet */
+    bool no_settle : 1;      /* at the end, do not wait for acknowledgements */
 };
 
 struct loop {

@@ -13,9 +13,9 @@
 #include "engine/front.h"
 
 enum {
-    ACCEPTS_MAX = 64,    /* a turn */
+    ACCEPTS_MAX = 64,     /* a turn */
     STEP_BACK_AFTER = 16, /* accepts */
-    FAILURES_MAX = 16,   /* of accept, in a row */
+    FAILURES_MAX = 16,    /* of accept, in a row */
     PAUSE_MS = 50,
     BURST_TURNS = 4,
     ABOVE_MEAN = 8 /* so many connections more than the mean are no reason to step back */

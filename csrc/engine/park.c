@@ -30,18 +30,21 @@ void park_arm(struct loop *loop, struct transfer *transfer, uint64_t until_us)
         timers_set(&loop->timers, &transfer->timer, due_ms);
 }
 
-int park_watch(struct loop *loop, struct transfer *transfer)
+int park_watch(struct loop *loop, struct transfer *transfer, bool output)
 {
     uint64_t id = atomic_load_explicit(&transfer->id, memory_order_relaxed);
+    uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (output ? (uint32_t)EPOLLOUT : 0);
+    int action = transfer->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int status;
 
-    if (transfer->registered)
+    if (transfer->registered && (transfer->watches_output || !output))
         return 0;
-
-    int status = loop->sys->epoll_set(loop->epoll_fd, EPOLL_CTL_ADD, transfer->client_fd,
-                                      EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                      id << EVENT_TAG_BITS);
-
-    transfer->registered = status == 0;
+    status = loop->sys->epoll_set(loop->epoll_fd, action, transfer->client_fd, events,
+                                  id << EVENT_TAG_BITS);
+    if (status == 0) {
+        transfer->registered = true;
+        transfer->watches_output = output;
+    }
     return -status;
 }
 
@@ -62,7 +65,7 @@ bool park(struct loop *loop, struct transfer *transfer, uint8_t wait, bool unsur
           uint64_t until_us, struct op_result *result)
 {
     if (wait != WAIT_DISK)
-        result->error = park_watch(loop, transfer);
+        result->error = park_watch(loop, transfer, true);
     if (result->error)
         return false;
     transfer->wait = wait;

@@ -91,7 +91,7 @@ static void serve_park(struct loop *loop, struct transfer *transfer)
     }
     if (session->records && due_us > loop->now_us + LOG_SWEEP_MS * 1000)
         due_us = loop->now_us + LOG_SWEEP_MS * 1000;
-    if (!window_stash(loop, session) || park_watch(loop, transfer) != 0) {
+    if (!window_stash(loop, session) || park_watch(loop, transfer, false) != 0) {
         serve_cut(transfer);
         return;
     }
