@@ -107,6 +107,8 @@ static int ask_site(struct loop *loop, struct looking *looking)
             return looking->look ? 0 : 503;
         if (answer->kind != ANSWER_READY)
             return 0;
+        if (looking->starved && serving->files.count == 0)
+            looking->starved = false; /* nothing to give up: the answer is a 503 */
         if (!looking->starved && reply_ready(loop))
             return 0;
         if (session->tries >= LOOKS_MAX)

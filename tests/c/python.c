@@ -84,6 +84,7 @@ static void python_settle(struct python *python, struct uwo_request *request, in
 {
     if (status >= 0)
         return;
+    if (status != UWO_E_GONE) printf("SETTLE %d\n", status);
     atomic_fetch_add(&python->failures, 1);
     uwo_request_drop(request);
 }
@@ -179,6 +180,7 @@ static bool growth_pump(struct python *python, struct growth *growth)
         if (status == UWO_E_FULL)
             return false;
         if (status < 0) {
+            if (status != UWO_E_GONE) printf("PUMP %d\n", status);
             atomic_fetch_add(&python->failures, status != UWO_E_GONE);
             return true; /* the drop cuts it */
         }

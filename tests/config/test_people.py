@@ -76,7 +76,7 @@ VARIABLES = """\
 [uwsgi]
 project = shop
 username = ann
-base = /home/%(username)
+base = /srv/%(username)
 
 chdir = %(base)/%(project)
 home = %(base)/Env/%(project)
@@ -98,7 +98,7 @@ def test_variables_in_everything(reading):
     settings, warnings = reading(VARIABLES)
     assert ["home", "module"] == [each.split('"')[1] for each in warnings]
     assert ("ann", "ann:www-data") == (settings.uid, settings.chown_socket)
-    assert (Mount("/static", "/home/ann/shop/static"),) == settings.static_map
+    assert (Mount("/static", "/srv/ann/shop/static"),) == settings.static_map
     assert "/run/uwsgi/shop.sock" == settings.socket[0].path
 
 

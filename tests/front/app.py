@@ -138,6 +138,20 @@ def text(request: Request) -> str:
     return "grün\n"
 
 
+def hoard(request: Request) -> bytes:
+    """Take every descriptor that this process may have, until the test opens the gate."""
+    taken = []
+    with open(os.path.join(FOLDER, query(request, "name")), "rb", buffering=0) as fifo:
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            fifo.read(1)
+        while taken:
+            os.close(taken.pop())
+    return b"released"
+
+
 def large(request: Request) -> bytes:
     return b"L" * int(query(request, "size", "1000000"))
 
@@ -147,6 +161,7 @@ HANDLERS = {
     for function in (
         pid, gate, echo, pieces, generate, fail_inside, short, lengthy, program, fields,
         forbidden_fields, fail, leave, die, nonsense, nothing, empty, text, large,
+        hoard,
     )
 }  # fmt: skip
 

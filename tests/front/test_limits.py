@@ -8,7 +8,6 @@ import os
 import random
 import resource
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -126,88 +125,84 @@ def test_bound_of_packets_is_an_option(serve):
 # ---- descriptors ----
 
 
-def descriptors_run_out(site, many, count: int) -> list[Client]:
-    """Far more connections than there are descriptors, each with a request."""
-    connections = many(site.http, count)
-    for connection in connections:
-        with contextlib.suppress(ConnectionError):
-            connection.send(request("/hello.txt"))
-    return connections
-
-
-def test_server_without_descriptors_goes_on_and_recovers(serve, many):
-    site = serve(processes=1, offload_threads=1, max_fd=64, defer_accept=False)
-    before = servers.holdings(site.server.tree(), site.docroot)
-    connections = descriptors_run_out(site, many, 150)
-
-    assert {answered_already(connection) for connection in connections[:20]} <= {200, 503, 0}
-    for connection in connections:
-        connection.socket.close()
-
-    def recovered() -> bool:
-        with connect(site.http) as connection:
-            return answered(connection, "/alphabet.txt") == 200
-
-    wire.until(recovered)
-    assert all(recovered() for _ in range(20))
-    wire.until(lambda: not servers.holdings(site.server.tree(), site.docroot) - before)
-
-
 def answered_already(connection: Client) -> int:
+    """The status of the answer to what was asked before, or 0."""
     try:
         return connection.answer().status
     except GONE:
         return 0
 
 
-@pytest.mark.slow
-def test_server_without_descriptors_burns_no_processor_time(serve, many):
-    """Connections wait in the kernel; who looks at them all the time burns a core."""
-    site = serve(
-        processes=1,
-        offload_threads=1,
-        max_fd=64,
-        defer_accept=False,
-        max_connections=1000,
-        keepalive_timeout=60,
-        head_timeout=60,
-        socket_timeout=60,
-    )
-    busy = []
-    for _ in range(120):
-        connection = many(site.http, 1)[0]
-        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+def test_few_descriptors_are_shared_by_many_clients(serve, many):
+    """More connections at once than there are descriptors: the others wait in the kernel."""
+    site = serve(processes=1, offload_threads=1, max_fd=100, keepalive_timeout=1)
+    before = servers.holdings(site.server.tree(), site.docroot)
+    connections = many(site.http, 150)
+    for connection in connections:
+        connection.send(request("/hello.txt", "Connection: close"))
+
+    for connection in connections:
+        assert connection.answer().status == 200
+        connection.socket.close()
+
+    wire.until(lambda: not servers.holdings(site.server.tree(), site.docroot) - before)
+
+
+@pytest.fixture
+def exhausted(serve_app):
+    """A server whose handler holds every descriptor; and how to have it let them go."""
+    most = 200
+    site = serve_app(processes=1, offload_threads=1, max_fd=most, defer_accept=False, file_cache=0)
+    (worker,) = site.server.workers()
+    path = site.server.folder / "gate"
+    os.mkfifo(path)
+    holder = site.connect()
+    holder.send(request("/hoard?name=gate"))
+    gate = os.open(path, os.O_RDWR)
+    wire.until(lambda: len(os.listdir(f"/proc/{worker}/fd")) == most)
+
+    def release() -> None:
+        os.write(gate, b"!")
+        assert holder.answer().body == b"released"
+
+    yield site, release
+    os.close(gate)
+
+
+def test_server_without_descriptors_goes_on_and_recovers(exhausted, many):
+    site, release = exhausted
+    newcomers = many(site.http, 20)
+    for connection in newcomers:
         with contextlib.suppress(ConnectionError):
-            connection.send(request("/large.bin")[:-2])  # a head that stays open: not idle
-        busy.append(connection)
+            connection.send(request("/hello.txt"))
+
+    assert {answered_already(connection) for connection in newcomers[:3]} <= {503, 0}
+    release()
+
+    assert {answered_already(connection) for connection in newcomers[3:]} <= {200, 503, 0}
+    for connection in newcomers:
+        connection.socket.close()
+    with connect(site.http) as connection:
+        assert connection.get("/alphabet.txt").status == 200
+
+
+@pytest.mark.slow
+def test_server_without_descriptors_burns_no_processor_time(exhausted, many):
+    """Connections wait in the kernel; who looks at them all the time burns a core."""
+    site, release = exhausted
+    newcomers = many(site.http, 50)
+    for connection in newcomers:
+        with contextlib.suppress(ConnectionError):
+            connection.send(request("/hello.txt"))
     pids = site.server.tree()
-    wire.pause(0.5)
 
     before = servers.cpu_seconds(pids)
     wire.pause(2.0)
     used = servers.cpu_seconds(pids) - before
 
-    assert used < 0.5, f"{used} s of processor time in 2 s"
-    for connection in busy:
-        connection.socket.close()
-    wire.until(lambda: answered(many(site.http, 1)[0]) == 200)
-
-
-@pytest.mark.slow
-def test_files_without_descriptors_are_503_or_close(serve, many):
-    """A descriptor for the connection there was, but none for the file."""
-    site = serve(processes=1, offload_threads=1, max_fd=64, file_cache=0, defer_accept=False)
-    connections = many(site.http, 100)
-    seen = set()
-    for turn in range(3):
-        for number, connection in enumerate(connections):
-            with contextlib.suppress(ConnectionError):
-                connection.socket.settimeout(0.2)
-                connection.send(request(f"/size-{docroot.SIZES[(number + turn) % 5]}.bin"))
-        for connection in connections:
-            seen.add(answered_already(connection))
-    assert seen <= {200, 503, 0}
-    for connection in connections:
+    assert used < 0.4, f"{used} s of processor time in 2 s"
+    release()
+    for connection in newcomers:
         connection.socket.close()
     wire.until(lambda: answered(many(site.http, 1)[0]) == 200)
 

@@ -128,14 +128,27 @@ def test_body_of_a_packet_that_stops_ends_the_connection(strict):
         assert data == b"" or status_of(data) == 408
 
 
-def test_body_that_drips_lives(strict):
-    """Progress is a byte, not the whole."""
+def test_body_that_comes_slowly_lives(strict):
+    """Far longer than the limit, which counts from the last byte."""
     with connect(strict.http) as connection:
-        connection.send(request("/echo", "Content-Length: 8", method="POST"))
-        for _ in range(8):
+        connection.send(request("/echo", "Content-Length: 4000", method="POST"))
+        for _ in range(10):
             wire.pause(LIMIT / 4)
-            connection.send(b"x")
+            connection.send(b"x" * 400)
         assert connection.answer().status == 200
+
+
+def test_body_that_trickles_is_408(strict):
+    """A byte now and then would hold the connection for ever: there is a least rate."""
+    with connect(strict.http) as connection:
+        connection.send(request("/echo", "Content-Length: 1000000", method="POST"))
+        end = time.monotonic() + LIMIT + GRACE
+        while connection.idle():
+            assert time.monotonic() < end
+            with contextlib.suppress(ConnectionError):
+                connection.send(b"x")
+            wire.pause(LIMIT / 5)
+        assert connection.answer().status == 408
 
 
 def test_reader_that_stops_is_cut(strict):

@@ -129,7 +129,10 @@ def rehearse(settings: Settings, handler: Handler | None, had: set[tuple[str, st
 
 
 def try_pidfile(path: str) -> None:
-    """Could it be written?"""
+    """Could our parent write it, if it has not?"""
+    with suppress(OSError, UnicodeDecodeError):
+        if Path(path).read_text() == f"{os.getppid()}\n":
+            return
     place = path if Path(path).exists() else Path(path).parent
     if not os.access(place, os.W_OK):
         raise CannotStart(f"pidfile = {path}: it cannot be written; choose another path")
