@@ -21,7 +21,7 @@ struct act {
     bool cold; /* nothing is in memory, look-ups go to a helper */
 };
 
-static char trouble[300];
+static char trouble[400];
 
 static const char *blame(const char *text)
 {

@@ -254,8 +254,8 @@ static void guest_cut(struct guest *guest, const struct reply_wanted *wanted,
     if (!body_begins_right(guest, wanted, head->status, body, size))
         guest_blame(guest, "answer %zu begins wrong and is cut", guest->done + 1);
     else if (!wanted->cut && !guest->may_fail)
-        guest_blame(guest, "answer %zu (%d) is cut after %zu bytes of %zu: %s", guest->done + 1,
-                     head->status, size, wanted->size, strerror(guest->end_error));
+        guest_blame(guest, "answer %zu (%d) is cut after %zu bytes of %zu: %s %.180s", guest->done + 1,
+                     head->status, size, wanted->size, strerror(guest->end_error), (char *)guest->in + guest->at);
     else if (!framed && guest->tcp && guest->end_error == 0)
         guest_blame(guest, "answer %zu is cut after %zu bytes of %zu, and nobody can see it",
                      guest->done + 1, size, wanted->size);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GUEST_REPLIES = 64, GUEST_TROUBLE = 200 };
+enum { GUEST_REPLIES = 64, GUEST_TROUBLE = 400 };
 
 struct reply_wanted {
     int status;
