@@ -40,7 +40,7 @@ enum conn_state {
 
 enum {
     CONN_SKIP_MAX = 256 << 10, /* bytes of an unwanted body that are read to keep a connection */
-    CONN_BODY_RATE = 500, /* bytes/s a body must come with, after no_progress_ms */
+    CONN_BODY_RATE = 500,      /* bytes/s a body must come with, after no_progress_ms */
     CONN_NEVER_MS = 0,
 };
 

@@ -310,7 +310,8 @@ static bool drive_heard(struct transfer *transfer, bool peer, uint32_t events)
     struct session *session = transfer->session;
 
     if (transfer->wait == WAIT_PYTHON) {
-        atomic_fetch_or(&session->noticed, events);
+        if (!peer) /* else of a splice that is over */
+            atomic_fetch_or(&session->noticed, events);
         return false;
     }
     if (!peer && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))

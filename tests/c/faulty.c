@@ -77,8 +77,7 @@ static const int no_size[] = { EIO, EOVERFLOW, ESTALE, 0 };
 static const int no_read[] = { EINTR, EIO, ENOMEM, ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
 static const int no_write[] = { EINTR,  ENOSPC,    EDQUOT,     EFBIG,      EIO, EROFS,
                                 ESTALE, SHORT_ONE, SHORT_LESS, SHORT_NONE, 0 };
-static const int no_accept[] = { EINTR,  EAGAIN, ECONNABORTED, EPROTO,
-                                 EMFILE, ENFILE, ENOMEM,       0 };
+static const int no_accept[] = { EINTR, EAGAIN, ECONNABORTED, EPROTO, EMFILE, ENFILE, ENOMEM, 0 };
 static const int no_look[] = { EAGAIN, ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, EIO, 0 };
 static const int no_root[] = { ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, 0 };
 static const int no_stamp[] = { EIO, ESTALE, 0 };
@@ -307,7 +306,7 @@ FAILING(int, open_root, (const char *path, bool *directory), -1, (path, director
 FAILING(int, file_stamp, (int fd, uint64_t *size, int64_t *mtime_ns), fd, (fd, size, mtime_ns))
 FAILING(int, spool, (const char *directory), -1, (directory))
 FAILING(int, listening, (int fd, bool *tcp), fd, (fd, tcp))
-FAILING(int, random, (uint64_t * number), -1, (number))
+FAILING(int, random, (uint64_t *number), -1, (number))
 FAILING(int64_t, send_message,
         (int fd, const struct sys_part *parts, int count, const int *fds, int fd_count), fd,
         (fd, parts, count, fds, fd_count))

@@ -21,7 +21,7 @@ struct act {
     bool cold; /* nothing is in memory, look-ups go to a helper */
 };
 
-static char trouble[400];
+static char trouble[300];
 
 static const char *blame(const char *text)
 {
@@ -82,8 +82,7 @@ static const char *act_once(struct stand *stand)
 
     act_guest(stand, &guest, false);
     if (stand->uwsgi) {
-        guest_send(&guest,
-                   "\0\x2c\0\0\x0e\0REQUEST_METHOD\3\0GET\x09\0PATH_INFO\x0a\0/small.txt",
+        guest_send(&guest, "\0\x2c\0\0\x0e\0REQUEST_METHOD\3\0GET\x09\0PATH_INFO\x0a\0/small.txt",
                    4 + 44);
         guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
     } else {
@@ -210,7 +209,7 @@ static void ask_misses(struct guest *guest)
     ask_for(guest, "/folder/", SMALL_SIZE);
     ask_for(guest, "/one", SMALL_SIZE);
     guest_say(guest, "POST /small.txt HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n",
-               SKIPPED_SIZE);
+              SKIPPED_SIZE);
     guest_send(guest, play_bytes(SKIPPED_SIZE), SKIPPED_SIZE);
     guest_want(guest, 405, NULL, 0);
     ask_for(guest, "/small.txt", SMALL_SIZE);
@@ -245,7 +244,7 @@ static void ask_closing(struct guest *guest)
 static void ask_old(struct guest *guest)
 {
     guest_say(guest, "GET /small.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
-                       "GET /py/chunked HTTP/1.0\r\n\r\n");
+                     "GET /py/chunked HTTP/1.0\r\n\r\n");
     guest_want(guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
     guest_want(guest, 200, play_bytes(LARGE_SIZE), LARGE_SIZE);
     guest->lets_close = true;
@@ -446,7 +445,8 @@ none:
 /* The front ends under connections in every state. */
 static const char *run_destroy(bool tcp, bool *harmed)
 {
-    struct stand_options options = { .threads = 2, .front = quick((struct uwo_front_options){ 0 }) };
+    struct stand_options options = { .threads = 2,
+                                     .front = quick((struct uwo_front_options){ 0 }) };
     bool may_fail = faulty_may_harm();
     struct guest guests[6];
     struct stand stand;
@@ -562,12 +562,12 @@ static const char *run_swap(bool tcp, bool *harmed)
 
 /* ---- the list ---- */
 
-#define ACT(name, ...)                                         \
-    static const char *run_##name(bool tcp, bool *harmed)      \
-    {                                                          \
-        static const struct act act = { .ask = __VA_ARGS__ };  \
-                                                               \
-        return act_play(&act, tcp, harmed);                    \
+#define ACT(name, ...)                                        \
+    static const char *run_##name(bool tcp, bool *harmed)     \
+    {                                                         \
+        static const struct act act = { .ask = __VA_ARGS__ }; \
+                                                              \
+        return act_play(&act, tcp, harmed);                   \
     }
 
 ACT(static, ask_static, .stand = { .no_application = true })

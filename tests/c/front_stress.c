@@ -43,12 +43,12 @@ static void crowd_ask(struct guest *guest, uint32_t *state)
         int status;
         size_t size;
     } targets[] = {
-        { "/small.txt", 200, SMALL_SIZE },      { "/middle.bin", 200, MIDDLE_SIZE },
-        { "/large.bin", 200, LARGE_SIZE },      { "/py/bytes", 200, SMALL_SIZE },
-        { "/py/bytes", 200, SMALL_SIZE },       { "/py/large", 200, LARGE_SIZE },
-        { "/py/kept", 200, LARGE_SIZE + 600 },  { "/py/file", 200, LARGE_SIZE + 600 },
-        { "/py/growing", 200, LARGE_SIZE },     { "/py/chunked", 200, LARGE_SIZE },
-        { "/py/splice", 200, MIDDLE_SIZE },     { "/py/drop", 500, 0 },
+        { "/small.txt", 200, SMALL_SIZE },     { "/middle.bin", 200, MIDDLE_SIZE },
+        { "/large.bin", 200, LARGE_SIZE },     { "/py/bytes", 200, SMALL_SIZE },
+        { "/py/bytes", 200, SMALL_SIZE },      { "/py/large", 200, LARGE_SIZE },
+        { "/py/kept", 200, LARGE_SIZE + 600 }, { "/py/file", 200, LARGE_SIZE + 600 },
+        { "/py/growing", 200, LARGE_SIZE },    { "/py/chunked", 200, LARGE_SIZE },
+        { "/py/splice", 200, MIDDLE_SIZE },    { "/py/drop", 500, 0 },
     };
     uint32_t count = 1 + lot(state, REQUESTS);
 
@@ -58,7 +58,8 @@ static void crowd_ask(struct guest *guest, uint32_t *state)
         if (lot(state, 8) == 0) {
             size_t size = 1 + lot(state, 9000);
 
-            guest_say(guest, "POST /py/echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", size);
+            guest_say(guest, "POST /py/echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                      size);
             guest_send(guest, play_bytes(size), size);
             guest_want(guest, 200, play_bytes(size), size);
         } else {

@@ -48,7 +48,7 @@ void guest_vanish(struct guest *guest)
 }
 
 __attribute__((format(printf, 2, 3))) static void guest_blame(struct guest *guest,
-                                                               const char *format, ...)
+                                                              const char *format, ...)
 {
     va_list arguments;
 
@@ -86,8 +86,7 @@ void guest_pause(struct guest *guest)
     guest->pause_replies = guest->wanted_count;
 }
 
-struct reply_wanted *guest_want(struct guest *guest, int status, const uint8_t *body,
-                                 size_t size)
+struct reply_wanted *guest_want(struct guest *guest, int status, const uint8_t *body, size_t size)
 {
     struct reply_wanted *wanted = &guest->wanted[guest->wanted_count++];
 
@@ -242,23 +241,23 @@ static void guest_answered(struct guest *guest, const struct head *head, size_t 
     if (guest->closed && guest->done < guest->wanted_count) {
         if (!guest->may_fail)
             guest_blame(guest, "the front closes after answer %zu of %zu", guest->done,
-                         guest->wanted_count);
+                        guest->wanted_count);
         guest->failed = true;
     }
 }
 
 /* The stream has ended within an answer. */
 static void guest_cut(struct guest *guest, const struct reply_wanted *wanted,
-                       const struct head *head, const uint8_t *body, size_t size, bool framed)
+                      const struct head *head, const uint8_t *body, size_t size, bool framed)
 {
     if (!body_begins_right(guest, wanted, head->status, body, size))
         guest_blame(guest, "answer %zu begins wrong and is cut", guest->done + 1);
     else if (!wanted->cut && !guest->may_fail)
-        guest_blame(guest, "answer %zu (%d) is cut after %zu bytes of %zu: %s %.180s", guest->done + 1,
-                     head->status, size, wanted->size, strerror(guest->end_error), (char *)guest->in + guest->at);
+        guest_blame(guest, "answer %zu (%d) is cut after %zu bytes of %zu: %s", guest->done + 1,
+                    head->status, size, wanted->size, strerror(guest->end_error));
     else if (!framed && guest->tcp && guest->end_error == 0)
         guest_blame(guest, "answer %zu is cut after %zu bytes of %zu, and nobody can see it",
-                     guest->done + 1, size, wanted->size);
+                    guest->done + 1, size, wanted->size);
     guest->failed |= !wanted->cut;
     guest->over = true;
 }
@@ -282,13 +281,12 @@ static bool guest_judge_one(struct guest *guest)
         return true;
     }
     if (head.status == 0) {
-        guest_blame(guest, "answer %zu is none: \"%.40s\"", guest->done + 1,
-                     (const char *)data);
+        guest_blame(guest, "answer %zu is none: \"%.40s\"", guest->done + 1, (const char *)data);
         return false;
     }
     if (head.status != wanted->status && !guest->may_fail) {
         guest_blame(guest, "answer %zu is %d, not %d", guest->done + 1, head.status,
-                     wanted->status);
+                    wanted->status);
         return false;
     }
     body = data + head.size;
@@ -315,13 +313,12 @@ static bool guest_judge_one(struct guest *guest)
         if (guest->ended)
             guest_cut(guest, wanted, &head, body, size, head.chunked || head.has_length);
         else if (!body_begins_right(guest, wanted, head.status, body, size))
-            guest_blame(guest, "answer %zu begins wrong, within %zu bytes", guest->done + 1,
-                         size);
+            guest_blame(guest, "answer %zu begins wrong, within %zu bytes", guest->done + 1, size);
     } else if (wanted->cut && head.status == wanted->status) {
         guest_blame(guest, "answer %zu should have been cut", guest->done + 1);
     } else if (!body_right(guest, wanted, head.status, body, size)) {
         guest_blame(guest, "answer %zu (%d) is wrong: %zu bytes, not %zu", guest->done + 1,
-                     head.status, size, wanted->size);
+                    head.status, size, wanted->size);
     } else {
         guest_answered(guest, &head, head.size + (used > 0 ? (size_t)used : 0));
     }
@@ -343,7 +340,7 @@ static void guest_judge(struct guest *guest)
 
         if (!guest->may_fail && !wanted->cut)
             guest_blame(guest, "the stream ended (%s) before answer %zu of %zu",
-                         strerror(guest->end_error), guest->done + 1, guest->wanted_count);
+                        strerror(guest->end_error), guest->done + 1, guest->wanted_count);
         guest->failed |= !wanted->cut;
     } else if (guest->at < guest->in_size) {
         guest_blame(guest, "%zu bytes too many", guest->in_size - guest->at);

@@ -10,16 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GUEST_REPLIES = 64, GUEST_TROUBLE = 400 };
+enum { GUEST_REPLIES = 64, GUEST_TROUBLE = 200 };
 
 struct reply_wanted {
     int status;
     const uint8_t *body;
     size_t size;
     size_t other; /* with may_fail the body may have this size instead; 0: no */
-    bool bare;   /* HEAD, 204, 304: no body whatever the head says */
-    bool ranges; /* multipart/byteranges of `body` */
-    bool cut;    /* the answer must be cut, after a right beginning */
+    bool bare;    /* HEAD, 204, 304: no body whatever the head says */
+    bool ranges;  /* multipart/byteranges of `body` */
+    bool cut;     /* the answer must be cut, after a right beginning */
 };
 
 struct guest {
@@ -34,18 +34,18 @@ struct guest {
     size_t in_room;
     struct reply_wanted wanted[GUEST_REPLIES];
     size_t wanted_count;
-    size_t done;      /* answers that came */
-    size_t at;        /* bytes of `in` that are judged */
-    size_t reading;   /* no more than so many bytes at once; 0: any */
-    size_t writing;   /* the same */
+    size_t done;    /* answers that came */
+    size_t at;      /* bytes of `in` that are judged */
+    size_t reading; /* no more than so many bytes at once; 0: any */
+    size_t writing; /* the same */
     bool tcp;
     bool may_fail;
     bool failed;      /* it did, as it may */
     bool lets_close;  /* the server is to close, not we */
     bool closes_half; /* once all is sent */
     bool half_closed;
-    bool closed;      /* the front said so: nothing comes behind this answer */
-    bool ended;       /* the stream has */
+    bool closed; /* the front said so: nothing comes behind this answer */
+    bool ended;  /* the stream has */
     int end_error;
     bool over; /* nothing more is expected */
     char trouble[GUEST_TROUBLE];
@@ -60,15 +60,13 @@ void guest_vanish(struct guest *guest);
 
 /* Bytes to send. */
 void guest_send(struct guest *guest, const void *data, size_t size);
-void guest_say(struct guest *guest, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void guest_say(struct guest *guest, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Send nothing behind this point before all answers wanted so far have come. */
 void guest_pause(struct guest *guest);
 
 /* An answer that must come. */
-struct reply_wanted *guest_want(struct guest *guest, int status, const uint8_t *body,
-                                 size_t size);
+struct reply_wanted *guest_want(struct guest *guest, int status, const uint8_t *body, size_t size);
 
 /* Move bytes of all of them, until each is over.  False: somebody waits longer than that. */
 bool guests_run(struct guest *guests, size_t count, uint64_t patience_ms);

@@ -63,9 +63,9 @@ static int python_answer(struct uwo_request *request, uint32_t status,
         { sizeof *fields, 12, "Content-Type", "application/octet-stream", 24 },
         { sizeof *fields, 8, "X-Answer", "yes", 3 },
     };
-    const struct uwo_program program = {
-        .size = sizeof program, .instructions = list, .count = count
-    };
+    const struct uwo_program program = { .size = sizeof program,
+                                         .instructions = list,
+                                         .count = count };
     const struct uwo_answer answer = {
         .size = sizeof answer,
         .status = status,
@@ -84,7 +84,6 @@ static void python_settle(struct python *python, struct uwo_request *request, in
 {
     if (status >= 0)
         return;
-    if (status != UWO_E_GONE) printf("SETTLE %d\n", status);
     atomic_fetch_add(&python->failures, 1);
     uwo_request_drop(request);
 }
@@ -172,15 +171,14 @@ static bool growth_pump(struct python *python, struct growth *growth)
     size_t count;
 
     while (growth_next(growth, list, frame, &count)) {
-        struct uwo_program program = {
-            .size = sizeof program, .instructions = list, .count = count
-        };
+        struct uwo_program program = { .size = sizeof program,
+                                       .instructions = list,
+                                       .count = count };
         int status = uwo_transfer_append(python->engine, growth->request->id, &program, NULL);
 
         if (status == UWO_E_FULL)
             return false;
         if (status < 0) {
-            if (status != UWO_E_GONE) printf("PUMP %d\n", status);
             atomic_fetch_add(&python->failures, status != UWO_E_GONE);
             return true; /* the drop cuts it */
         }

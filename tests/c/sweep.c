@@ -53,8 +53,7 @@ static char running[200]; /* name of the round, for the watchdog */
 static void round_name(const struct round *round, char *name, size_t size)
 {
     const struct fault *fault = &round->fault;
-    int used = snprintf(name, size, "%s/%s", stock[round->scene].name,
-                        round->tcp ? "tcp" : "unix");
+    int used = snprintf(name, size, "%s/%s", stock[round->scene].name, round->tcp ? "tcp" : "unix");
 
     if (fault->call == CALL_COUNT)
         return;
@@ -385,12 +384,9 @@ static int sweep_round(char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },
-        { "sample", required_argument, NULL, 'k' },
-        { "scene", required_argument, NULL, 'n' },
-        { "round", required_argument, NULL, 'r' },
-        { "front", no_argument, NULL, 'f' },
-        { NULL, 0, NULL, 0 },
+        { "seed", required_argument, NULL, 's' },  { "sample", required_argument, NULL, 'k' },
+        { "scene", required_argument, NULL, 'n' }, { "round", required_argument, NULL, 'r' },
+        { "front", no_argument, NULL, 'f' },       { NULL, 0, NULL, 0 },
     };
     unsigned seed = (unsigned)play_now_ms();
     const char *scene = NULL;

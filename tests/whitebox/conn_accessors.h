@@ -1,0 +1,2 @@
+/* What cffi compiles of csrc/conn. */
+#include "conn/conn.h"
