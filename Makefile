@@ -106,6 +106,7 @@ fuzz:
 	$(MAKE) -C tests/fuzz run SECONDS=$(or $(SECONDS),60)
 
 suites: build tools
+	$(BIN)/pip install -q httplint
 	$(BIN)/python tests/suites/run.py
 
 coverage: build tools
