@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/drive.h"
+#include "engine/attempt.h"
 #include "engine/instructions.h"
 
 /* A body of bytes up to here travels with the head in one send. */
@@ -187,7 +187,7 @@ static void answer_start(struct call *call, struct transfer *transfer, struct in
     session->answered_python = true;
     reply_start(front, transfer, list, count, front->sys->now_us());
     queue_answered(&front->queue);
-    if (drive_answer(front->engine, transfer))
+    if (attempt_answer(front->engine, transfer))
         stats_add_shared(front->engine->callers_stats, STATS_finished_inline, 1);
     else
         stats_add_shared(front->engine->callers_stats, STATS_handed_over, 1);

@@ -5,11 +5,7 @@
 #include "engine/front.h"
 #include "engine/operate.h"
 #include "engine/park.h"
-
-/* What one transfer may do before the others have their turn. */
-enum { TURN_BYTES = 2 << 20, TURN_OPERATIONS = 64 };
-
-/* ---- the machines ---- */
+#include "engine/step.h"
 
 /* The first short write of a large program: from now on every sendfile meets a full buffer, and
  * without a cork each would end in a segment of odd size. */
@@ -18,102 +14,6 @@ static void drive_cork(const struct sys *sys, struct transfer *transfer)
     if (transfer->tcp && !transfer->corked && !transfer_pace(transfer) &&
         program_is_bulk(&transfer->program))
         transfer->corked = sys->cork(transfer->client_fd, true) == 0;
-}
-
-static void drive_begin(const struct sys *sys, struct transfer *transfer)
-{
-    int was = sys->nonblocking(transfer->client_fd, true);
-
-    transfer->begun = true;
-    transfer->was_nonblocking = was != 0;
-    if (was < 0)
-        program_stop(&transfer->program, UWO_NO_RESOURCE, -was);
-}
-
-/* The program is over: what is to become of the socket? */
-static void drive_end_program(struct transfer *transfer)
-{
-    if (transfer->serves) {
-        transfer->phase = PHASE_ANSWERED;
-        return;
-    }
-    transfer->phase = PHASE_ENDING;
-    transfer->stop = 0;
-    ending_init(&transfer->ending, transfer->give_back, !transfer->no_settle,
-                transfer->program.outcome != UWO_FINISHED);
-}
-
-/* The operation wanted now; false when nothing is. */
-static bool drive_next(struct transfer *transfer, uint64_t now_us, struct op *op)
-{
-    if (transfer->phase == PHASE_RUNNING) {
-        if (program_next(&transfer->program, transfer_pace(transfer), now_us, op))
-            return true;
-        drive_end_program(transfer);
-    }
-    return transfer->phase == PHASE_ENDING && ending_next(&transfer->ending, op);
-}
-
-static bool drive_may_withdraw(const struct op *op)
-{
-    return op->kind < OP_PUSH || op->kind == OP_SHUTDOWN || op->kind == OP_SETTLE ||
-           op->kind == OP_LINGER;
-}
-
-static void drive_step_ending(struct transfer *transfer, const struct op_result *result)
-{
-    struct ending *ending = &transfer->ending;
-    bool was_lost = ending->lost;
-
-    ending_step(ending, result);
-    if (ending->lost && !was_lost) {
-        transfer->program.outcome = transfer->stop               ? transfer->stop
-                                    : result->side == END_CLIENT ? UWO_CLIENT_GONE
-                                                                 : UWO_NO_RESOURCE;
-        transfer->program.error = transfer->stop ? 0 : ending->error;
-    }
-    if (result->error == ECANCELED)
-        transfer->stop = 0;
-}
-
-/* Hand a result in, and publish the byte counts. */
-static void drive_step(struct transfer *transfer, const struct op *op,
-                       const struct op_result *result)
-{
-    struct program *program = &transfer->program;
-
-    if (transfer->phase == PHASE_ENDING) {
-        drive_step_ending(transfer, result);
-        return;
-    }
-    program_step(program, transfer_pace(transfer), op, result);
-    atomic_store_explicit(&transfer->bytes_queued, program->bytes_queued, memory_order_relaxed);
-    if (op->kind == OP_RECEIVE)
-        atomic_store_explicit(&transfer->extra->bytes_received, program->bytes_received,
-                              memory_order_relaxed);
-}
-
-_Static_assert(STATS_no_resource - STATS_finished == UWO_NO_RESOURCE,
-               "stats.def lists the outcomes in the order of enum uwo_outcome");
-
-static void drive_count(stats_value *stats, const struct transfer *transfer)
-{
-    stats_add_shared(stats, STATS_finished + transfer->program.outcome, 1);
-    stats_add_shared(stats, STATS_bytes_acked, atomic_load(&transfer->bytes_acked));
-    if (!transfer->waited)
-        stats_add_shared(stats, STATS_first_try, 1);
-}
-
-static void drive_done(struct uwo_engine *engine, struct transfer *transfer)
-{
-    transfer->phase = PHASE_ENDED;
-    transfer->limits.progress_us = engine->sys->now_us();
-    if (transfer->shared)
-        pthread_mutex_lock(&engine->lock);
-    atomic_store(&transfer->done, true);
-    if (transfer->shared)
-        pthread_mutex_unlock(&engine->lock);
-    transfer_forget(engine->sys, transfer);
 }
 
 /* ---- the end ---- */
@@ -149,7 +49,7 @@ void drive_set_live(struct loop *loop, uint32_t live)
 
 static void drive_left(struct loop *loop, struct transfer *transfer)
 {
-    drive_count(loop->stats, transfer);
+    step_count(loop->stats, transfer);
     drive_set_live(loop, loop->live - 1);
     atomic_fetch_sub(&loop->load, 1);
     events_done(loop, transfer);
@@ -165,7 +65,7 @@ static void drive_end(struct loop *loop, struct transfer *transfer)
     if (drive_release(loop, transfer,
                       touched < transfer->program.count ? touched : transfer->program.count))
         return;
-    drive_done(loop->engine, transfer);
+    step_done(loop->engine, transfer);
     if (transfer->serves)
         serve_left(loop, transfer);
     else
@@ -202,7 +102,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
     struct op_result result = { 0 };
     enum operated operated = OPERATED_RESULT;
 
-    if (transfer->stop && drive_may_withdraw(op)) {
+    if (transfer->stop && step_may_withdraw(op)) {
         result.error = ECANCELED;
     } else if (drive_pointless(transfer, op)) {
         int error = loop->sys->error(transfer->client_fd);
@@ -241,7 +141,7 @@ static bool drive_once(struct loop *loop, struct transfer *transfer, const struc
         break;
     }
     drive_account(loop, transfer, op, &result);
-    drive_step(transfer, op, &result);
+    step_result(transfer, op, &result);
     *moved += result.bytes_in + result.bytes_out;
     if (operated != OPERATED_FULL || transfer->phase != PHASE_RUNNING)
         return true;
@@ -277,7 +177,7 @@ void drive(struct loop *loop, struct transfer *transfer)
             continue;
         if (transfer->phase == PHASE_RUNNING && drive_release(loop, transfer, transfer->program.at))
             return;
-        if (!drive_next(transfer, loop->now_us, &op)) {
+        if (!step_next(transfer, loop->now_us, &op)) {
             if (transfer->phase == PHASE_ANSWERED)
                 continue;
             drive_end(loop, transfer);
@@ -300,7 +200,7 @@ void drive_start(struct loop *loop, struct transfer *transfer)
         loop->now_us = transfer->limits.started_us;
     transfer->limits.progress_us = loop->now_us;
     if (!transfer->begun)
-        drive_begin(loop->sys, transfer);
+        step_begin(loop->sys, transfer);
     drive(loop, transfer);
 }
 
@@ -381,7 +281,7 @@ void drive_disk(struct loop *loop, struct transfer *transfer)
         drive(loop, transfer);
         return;
     }
-    drive_next(transfer, loop->now_us, &op);
+    step_next(transfer, loop->now_us, &op);
     ensure(op.kind == OP_WRITE || op.kind == OP_PREFETCH);
     if (extra->job.result < 0) {
         result.error = (int)-extra->job.result;
@@ -396,7 +296,7 @@ void drive_disk(struct loop *loop, struct transfer *transfer)
             operate_release(loop, transfer);
         }
     }
-    drive_step(transfer, &op, &result);
+    step_result(transfer, &op, &result);
     drive(loop, transfer);
 }
 
@@ -470,81 +370,4 @@ void drive_ready(struct loop *loop)
         drive(loop, transfer);
         transfer = next;
     }
-}
-
-/* ---- in the submitting thread ---- */
-
-/* sendfile has no MSG_NOSIGNAL. */
-static bool drive_may_raise(const struct program *program)
-{
-    for (uint32_t i = 0; i < program->count; i++) {
-        if (program->list[i].kind != UWO_SEND)
-            return true;
-    }
-    return false;
-}
-
-/* Operations that need no loop, while none has to wait; SIGPIPE is held back. */
-static void drive_here(struct uwo_engine *engine, struct transfer *transfer)
-{
-    struct sys_signal before;
-    uint64_t now_us = transfer->limits.started_us;
-    struct op op;
-    bool going = true;
-
-    before.number = 0;
-    if (drive_may_raise(&transfer->program))
-        sys_signal_block(&before, SIGPIPE);
-    for (int i = 0; going && i < TURN_OPERATIONS && drive_next(transfer, now_us, &op); i++) {
-        struct op_result result = { 0 };
-        enum operated operated = operate_simple(engine, transfer, &op, &result);
-
-        going = operated == OPERATED_RESULT;
-        if (operated > OPERATED_FULL)
-            break;
-        stats_add_shared(engine->callers_stats, STATS_bytes_queued, result.bytes_out);
-        if (transfer->growing && result.bytes_out > 0)
-            transfer->extra->waiting -= result.bytes_out; /* nobody else knows it yet */
-        drive_step(transfer, &op, &result);
-    }
-    sys_signal_restore(&before);
-}
-
-bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer)
-{
-    struct op op;
-
-    drive_begin(engine->sys, transfer);
-    drive_here(engine, transfer);
-    if (transfer->phase == PHASE_RUNNING || ending_next(&transfer->ending, &op)) {
-        transfer->waited = true;
-        return false;
-    }
-    drive_done(engine, transfer);
-    drive_count(engine->callers_stats, transfer);
-    events_done_now(engine, transfer);
-    return true;
-}
-
-bool drive_answer(struct uwo_engine *engine, struct transfer *transfer)
-{
-    drive_here(engine, transfer);
-    return transfer->phase == PHASE_ANSWERED;
-}
-
-void drive_refuse(struct uwo_engine *engine, struct transfer *transfer)
-{
-    struct op op;
-    struct op_result result = { 0 };
-
-    transfer->program.outcome = UWO_CANCELLED;
-    transfer->phase = PHASE_ENDING;
-    ending_init(&transfer->ending, transfer->give_back, false, true);
-    while (ending_next(&transfer->ending, &op)) {
-        operate_simple(engine, transfer, &op, &result);
-        ending_step(&transfer->ending, &result);
-    }
-    drive_done(engine, transfer);
-    drive_count(engine->callers_stats, transfer);
-    events_done_now(engine, transfer);
 }

@@ -1,6 +1,5 @@
 /* drive: runs transfers.  Asks the machines what they want, has it carried out, hands the result
- * back, and parks a transfer that has to wait.  All but drive_first_try and drive_refuse run in
- * the transfer's loop. */
+ * back, and parks a transfer that has to wait.  Thread: the transfer's loop. */
 #ifndef ENGINE_DRIVE_H
 #define ENGINE_DRIVE_H
 
@@ -35,15 +34,5 @@ void drive_leave_behind(struct loop *loop, struct transfer *transfer);
 
 /* Run what is on the ready list now, each once. */
 void drive_ready(struct loop *loop);
-
-/* Before it is handed over: as far as it goes without waiting.  True when it has ended and its
- * DONE event is out.  Thread: the submitter, which alone knows the transfer. */
-bool drive_first_try(struct uwo_engine *engine, struct transfer *transfer);
-
-/* The same for an answer: as far as it goes.  True when the program is over. */
-bool drive_answer(struct uwo_engine *engine, struct transfer *transfer);
-
-/* The engine was stopped before the hand-over: end it as cancelled.  Thread: the submitter. */
-void drive_refuse(struct uwo_engine *engine, struct transfer *transfer);
 
 #endif

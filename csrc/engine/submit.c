@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/drive.h"
+#include "engine/attempt.h"
 #include "engine/instructions.h"
 
 /* ---- reserve ---- */
@@ -219,7 +219,7 @@ static void submit_one(struct uwo_engine *engine, uint64_t id, uint64_t now_us, 
     transfer->thread = submit_least_loaded(engine, (uint32_t)(id >> ID_SLOT_BITS));
     if (transfer->try_first && !transfer->cancel_early) {
         pthread_mutex_unlock(&engine->lock);
-        if (drive_first_try(engine, transfer))
+        if (attempt_transfer(engine, transfer))
             return;
         pthread_mutex_lock(&engine->lock);
     }
@@ -228,7 +228,7 @@ static void submit_one(struct uwo_engine *engine, uint64_t id, uint64_t now_us, 
         *signals |= UINT64_C(1) << transfer->thread;
     pthread_mutex_unlock(&engine->lock);
     if (refused)
-        drive_refuse(engine, transfer);
+        attempt_refuse(engine, transfer);
 }
 
 void submit_commit(struct uwo_engine *engine, const uint64_t *ids, size_t count)

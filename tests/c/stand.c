@@ -211,6 +211,12 @@ const char *stand_close(struct stand *stand)
     return wrong;
 }
 
+void stand_dismiss(struct stand *stand)
+{
+    python_stop(stand->python);
+    stand->python = NULL;
+}
+
 int stand_connect(struct stand *stand)
 {
     static _Atomic(uint32_t) turn;

@@ -66,6 +66,9 @@ bool stand_open(struct stand *stand, bool tcp, bool uwsgi, const struct stand_op
 /* Ends Python's threads, the front, the engine.  NULL, or what was wrong. */
 const char *stand_close(struct stand *stand);
 
+/* Without Python from now on: somebody else takes its requests. */
+void stand_dismiss(struct stand *stand);
+
 /* A connection to it. */
 int stand_connect(struct stand *stand);
 

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-PROGRAMS = ["cases", "disk", "ends", "misuse", "stress", "sweep", "table"]
+PROGRAMS = [
+    "cases",
+    "disk",
+    "ends",
+    "front",
+    "front_stress",
+    "misuse",
+    "stress",
+    "sweep",
+    "table",
+]
 VARIANTS = ["plain", "asan", "tsan"]
 SECONDS = 300
 

@@ -1,8 +1,9 @@
 """csrc/conn: every edge of the picture in conn.h."""
 
 import pytest
-from conn.driving import UWSGI, Conn
 from whitebox import lib
+
+from conn.driving import UWSGI, Conn
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

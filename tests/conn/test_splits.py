@@ -1,8 +1,11 @@
 """However a stream of requests is cut into pieces, the same requests come out."""
 
-from conn.driving import Conn, Driver
+import itertools
+
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from conn.driving import Conn, Driver
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 BAD = (
@@ -44,7 +47,7 @@ def requests(draw):
 
 def cut(data, places):
     edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 PLACES = st.lists(st.integers(0, 10_000), max_size=20)

@@ -1,0 +1,354 @@
+/* front: what the scenes of a front show without a fault, and cases that need one stand each. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "faulty.h"
+#include "scenes.h"
+#include "stand.h"
+
+static void claim_scenes(void)
+{
+    for (size_t i = 0; i < front_scene_count; i++) {
+        for (int tcp = 0; tcp < 2; tcp++) {
+            int fds = play_count_fds();
+            struct faulty_trouble before = faulty_trouble();
+            struct faulty_trouble after;
+            bool harmed = false;
+            const char *wrong = front_scenes[i].run(tcp, &harmed);
+
+            after = faulty_trouble();
+            CLAIM(!wrong && !harmed, "%s over %s%s%s", front_scenes[i].name, tcp ? "TCP" : "UNIX",
+                  wrong ? ": " : "", wrong ? wrong : "");
+            CLAIM(play_count_fds() == fds && after.memory == before.memory &&
+                      after.mappings == before.mappings && after.bad_closes == before.bad_closes,
+                  "nothing is left of it");
+        }
+    }
+}
+
+static void open_or_give_up(struct stand *stand, bool tcp, const struct stand_options *options)
+{
+    if (!stand_open(stand, tcp, false, options))
+        play_give_up("a front without faults");
+}
+
+/* What a stand without application answers to one guest; its log, if any, is left open. */
+static void claim_guest(struct stand *stand, struct guest *guest, const char *what)
+{
+    bool all = guests_run(guest, 1, STAND_PATIENCE_MS);
+
+    CLAIM(all && !guest->trouble[0], "%s%s%s", what, guest->trouble[0] ? ": " : "", guest->trouble);
+    guest_close(guest);
+    CLAIM(stand_quiet(stand), "and no connection is left");
+}
+
+static char *long_text(size_t size, const char *begin, char rest)
+{
+    char *text = malloc(size + 1);
+    size_t used = strlen(begin);
+
+    memset(text, rest, size);
+    memcpy(text, begin, used < size ? used : size);
+    text[size] = '\0';
+    return text;
+}
+
+/* More heads than the window holds, all at once: the last is there in part only. */
+static void claim_long_pipeline(void)
+{
+    const struct stand_options options = { .no_application = true };
+    char *field = long_text(15800, "", 'x');
+    struct stand stand;
+    struct guest guest;
+
+    open_or_give_up(&stand, false, &options);
+    guest_open(&guest, stand_connect(&stand), false, false);
+    for (int i = 0; i < 40; i++) {
+        guest_say(&guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n", field);
+        guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
+    }
+    claim_guest(&stand, &guest, "forty heads of 16 KiB in one go");
+    CLAIM(!stand_close(&stand), "it ends");
+    free(field);
+}
+
+/* Bytes to be escaped, then as many plain ones as there may be: no line grows beyond its room. */
+static void claim_long_lines(void)
+{
+    const struct stand_options options = { .no_application = true,
+                                           .log = true,
+                                           .front = { .head_size_max = 60000 } };
+    char *begin = long_text(255, "", '"');
+    char *field = long_text(4000, begin, 'x');
+    char *text = calloc(1, 200000);
+    struct stand stand;
+    struct guest guest;
+    int log_fd;
+
+    open_or_give_up(&stand, true, &options);
+    log_fd = dup(stand.log_fd);
+    guest_open(&guest, stand_connect(&stand), true, false);
+    for (int i = 0; i < 20; i++) {
+        guest_say(&guest,
+                  "GET /small.txt?%s HTTP/1.1\r\nHost: a\r\nReferer: %s\r\nUser-Agent: %s\r\n\r\n",
+                  field, field, field);
+        guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
+    }
+    claim_guest(&stand, &guest, "requests with long names, many bytes to be escaped");
+    CLAIM(!stand_close(&stand), "it ends");
+    CLAIM(pread(log_fd, text, 199999, 0) > 20 * 2000, "their lines are there");
+    for (int i = 0; i < 20; i++) {
+        char *end = strchr(text, '\n');
+
+        CLAIM(end && strncmp(text, "127.0.0.1 - - [", 15) == 0 && end - text < 4400 &&
+                  memcmp(end - 16, " finished engine", 16) == 0,
+              "line %d is whole", i + 1);
+        if (!end)
+            break;
+        memmove(text, end + 1, strlen(end + 1) + 1);
+    }
+    close(log_fd);
+    free(begin);
+    free(field);
+    free(text);
+}
+
+/* Request and end of the stream come together: nobody waits for a time-out. */
+static void claim_half_closed(void)
+{
+    const struct stand_options options = { .front = { .keepalive_timeout_ms = 600000 } };
+    struct stand stand;
+    struct guest guest;
+
+    for (int i = 0; i < 20; i++) {
+        open_or_give_up(&stand, i % 2, &options);
+        guest_open(&guest, stand_connect(&stand), i % 2, false);
+        guest_say(&guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
+        guest_pause(&guest);
+        guest_say(&guest, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", i % 4 < 2 ? "/empty" : "/py/bytes");
+        guest_want(&guest, 200, play_bytes(SMALL_SIZE), i % 4 < 2 ? 0 : SMALL_SIZE);
+        guest.closes_half = guest.lets_close = true;
+        claim_guest(&stand, &guest, "a half-closed connection is ended when all is answered");
+        stand_close(&stand);
+    }
+}
+
+/* A client that reads slowly: the answer goes by program, and its last byte is right. */
+static void claim_slow_reader(void)
+{
+    const struct stand_options options = { .no_application = true, .threads = 2 };
+    struct stand stand;
+    struct guest guest;
+
+    for (int tcp = 0; tcp < 2; tcp++) {
+        open_or_give_up(&stand, tcp, &options);
+        guest_open(&guest, stand_connect(&stand), tcp, false);
+        guest.reading = 700;
+        for (int i = 0; i < 30; i++) {
+            guest_say(&guest, "GET /middle.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+            guest_want(&guest, 200, play_bytes(MIDDLE_SIZE), MIDDLE_SIZE);
+        }
+        claim_guest(&stand, &guest, "thirty answers to a slow reader");
+        stand_close(&stand);
+    }
+}
+
+static void claim_time_outs(void)
+{
+    const struct stand_options options = {
+        .log = true,
+        .front = { .head_timeout_ms = 200, .keepalive_timeout_ms = 200, .no_progress_ms = 200 }
+    };
+    struct stand stand;
+    struct guest guests[4];
+
+    for (int tcp = 0; tcp < 2; tcp++) {
+        open_or_give_up(&stand, tcp, &options);
+        for (int i = 0; i < 4; i++) {
+            guest_open(&guests[i], stand_connect(&stand), tcp, false);
+            guests[i].lets_close = true;
+        }
+        guest_say(&guests[0], "GET / HTTP/1.1\r\nHo");
+        guest_want(&guests[0], 408, NULL, 0);
+        guest_say(&guests[1], "POST /py/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n12");
+        guest_want(&guests[1], 408, NULL, 0);
+        guest_say(&guests[2], "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+        guest_want(&guests[2], 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
+        CLAIM(guests_run(guests, 4, STAND_PATIENCE_MS), "every wait has an end");
+        for (int i = 0; i < 4; i++) {
+            CLAIM(!guests[i].trouble[0], "of the right kind%s%s", guests[i].trouble[0] ? ": " : "",
+                  guests[i].trouble);
+            guest_close(&guests[i]);
+        }
+        stand_close(&stand);
+    }
+}
+
+/* ---- arguments ---- */
+
+static void claim_refused(int status, const struct uwo_error *error, const char *what)
+{
+    CLAIM(status == UWO_E_INVALID && error->message[0], "%s: %s", what, error->message);
+}
+
+static void claim_front_arguments(void)
+{
+    struct uwo_engine *engine = play_engine_small();
+    struct uwo_error error = { .size = sizeof error };
+    struct uwo_front_options options = { .size = sizeof options, .application = true };
+    struct uwo_listener listener = { .size = sizeof listener, .fd = 0, .protocol = UWO_HTTP };
+    struct uwo_front *front;
+    struct uwo_front *other;
+    struct uwo_request *request;
+
+#define REFUSED(what, ...)                                                           \
+    do {                                                                             \
+        struct uwo_front_options bad = options;                                      \
+        __VA_ARGS__;                                                                 \
+        error.message[0] = 0;                                                        \
+        claim_refused(uwo_front_create(engine, &bad, &front, &error), &error, what); \
+    } while (0)
+
+    claim_refused(uwo_front_create(engine, NULL, &front, &error), &error, "no options");
+    REFUSED("another size", bad.size = 3);
+    REFUSED("a small head", bad.head_size_max = 10);
+    REFUSED("many fields", bad.fields_max = 1000);
+    REFUSED("a large body in memory", bad.body_memory_max = 1 << 20);
+    REFUSED("nobody to answer", bad.application = false);
+    REFUSED("many listeners", bad.listener_count = 1000);
+    REFUSED("no listener", bad.listeners = &listener, bad.listener_count = 1);
+    listener.protocol = 7;
+    REFUSED("another protocol", bad.listeners = &listener, bad.listener_count = 1);
+    listener.size = 1;
+    REFUSED("a listener of another size", bad.listeners = &listener, bad.listener_count = 1);
+#undef REFUSED
+    CLAIM(uwo_front_create(engine, &options, &front, &error) == UWO_OK, "a front without listener");
+    claim_refused(uwo_front_create(engine, &options, &other, &error), &error, "a second front");
+    CLAIM(uwo_front_take(front, 0, &request) == 0 && uwo_front_take(front, 20, &request) == 0,
+          "nothing to take");
+    uwo_front_wake(front);
+    CLAIM(uwo_front_take(front, -1, &request) == 0, "woken");
+    CLAIM(uwo_front_waiting(front) == 0 && uwo_front_connections(front) == 0, "nobody there");
+    CLAIM(uwo_front_drain(front) == UWO_OK && uwo_front_drain(front) == UWO_OK, "drained twice");
+    uwo_front_destroy(front);
+    uwo_front_destroy(NULL);
+    CLAIM(uwo_front_create(engine, &options, &front, &error) == UWO_OK, "another one after it");
+    uwo_front_destroy(front);
+    uwo_engine_drain(engine);
+    CLAIM(uwo_front_create(engine, &options, &front, &error) == UWO_E_CLOSED, "none on a drained "
+                                                                              "engine");
+    uwo_engine_destroy(engine);
+}
+
+static void claim_site_arguments(void)
+{
+    struct uwo_error error = { .size = sizeof error };
+    struct uwo_mount mount = { .size = sizeof mount, .prefix = "", .target = "/nowhere/at/all" };
+    struct uwo_type type = { .size = 1, .ending = "a", .type = "b" };
+    struct uwo_site_options options = { .size = sizeof options,
+                                        .mounts = &mount,
+                                        .mount_count = 1 };
+    struct uwo_site *site;
+
+    claim_refused(uwo_site_create(NULL, &site, &error), &error, "no options");
+    CLAIM(uwo_site_create(&options, &site, &error) == -ENOENT && error.index == 0, "%s",
+          error.message);
+    mount.prefix = "/a/";
+    claim_refused(uwo_site_create(&options, &site, &error), &error, "a slash at the end");
+    mount.prefix = NULL;
+    claim_refused(uwo_site_create(&options, &site, &error), &error, "no prefix");
+    mount.prefix = "";
+    mount.target = NULL;
+    claim_refused(uwo_site_create(&options, &site, &error), &error, "no target");
+    mount.size = 1;
+    claim_refused(uwo_site_create(&options, &site, &error), &error, "a mount of another size");
+    options.mount_count = 0;
+    options.types = &type;
+    options.type_count = 1;
+    claim_refused(uwo_site_create(&options, &site, &error), &error, "a type of another size");
+    uwo_site_destroy(NULL);
+}
+
+static void claim_answer_arguments(void)
+{
+    const struct stand_options options = { .no_application = false };
+    struct uwo_error error = { .size = sizeof error };
+    struct uwo_instruction receive = { .size = sizeof receive, .kind = UWO_RECEIVE_FILE };
+    struct uwo_instruction send = { .size = sizeof send, .kind = UWO_SEND, .fd = -1 };
+    struct uwo_program program = { .size = sizeof program, .instructions = &send, .count = 1 };
+    struct uwo_field field = { sizeof field, 4, "Good", "yes", 3 };
+    struct uwo_answer good = {
+        .size = sizeof good, .status = 200, .fields = &field, .field_count = 1, .program = &program
+    };
+    struct uwo_answer bad = good;
+    struct uwo_request *request;
+    struct stand stand;
+    struct guest guest;
+    int taken = 0;
+    int tries = 0;
+    char byte;
+
+    open_or_give_up(&stand, false, &options);
+    stand_dismiss(&stand);
+    guest_open(&guest, stand_connect(&stand), false, false);
+    guest_say(&guest, "GET /py/x HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n");
+    guest_want(&guest, 200, play_bytes(0), 0);
+    guests_turn(&guest, 1, 1000);
+    while (taken == 0 && tries++ < 10) /* a wake may be left over */
+        taken = uwo_front_take(stand.front, STAND_PATIENCE_MS, &request);
+    CLAIM(taken == 1, "a request");
+    CLAIM(request->field_count == 2 && request->method_size == 3 && request->body_fd == -1 &&
+              request->body_size == 0 && strcmp(request->path, "/py/x") == 0,
+          "it says what was sent");
+    CLAIM(uwo_request_read(request, &byte, 1) == 0, "its body is not streamed");
+    claim_refused(uwo_request_answer(request, NULL, &error), &error, "no answer");
+    bad.status = 100;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "a status below 200");
+    bad.status = 200;
+    field.value = "a\r\nb";
+    field.value_size = 4;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "a line end in a value");
+    field.name = "Go od";
+    field.name_size = 5;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "a blank in a name");
+    field.name = "Date";
+    field.name_size = 4;
+    field.value_size = 1;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "a field of ours");
+    field.size = 1;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "a field of another size");
+    field = (struct uwo_field){ sizeof field, 4, "Good", "yes", 3 };
+    receive.fd = play_file(NULL, 0);
+    receive.count = 1;
+    program.instructions = &receive;
+    claim_refused(uwo_request_answer(request, &bad, &error), &error, "an upload as an answer");
+    close(receive.fd);
+    program.instructions = &send;
+    CLAIM(uwo_request_answer(request, &good, &error) == UWO_OK, "after all that, an answer");
+    claim_guest(&stand, &guest, "which arrives");
+    CLAIM(!stand_close(&stand), "it ends");
+}
+
+int main(void)
+{
+    faulty_install();
+    play_prepare();
+    stand_prepare();
+    claim_scenes();
+    claim_long_pipeline();
+    claim_long_lines();
+    claim_half_closed();
+    claim_slow_reader();
+    claim_time_outs();
+    claim_front_arguments();
+    claim_site_arguments();
+    claim_answer_arguments();
+    printf("%s\n", play_failed() ? "FAIL" : "ok: all of it");
+    return play_failed() ? 1 : 0;
+}
