@@ -19,7 +19,7 @@ static void loop_mail(struct loop *loop, struct transfer *transfer)
 {
     uint32_t flags;
 
-    if (transfer->phase == PHASE_ENDED) {
+    if (atomic_load(&transfer->done)) { /* while Python has it, nothing else may be looked at */
         struct uwo_engine *engine = loop->engine;
 
         pthread_mutex_lock(&engine->lock);

@@ -190,6 +190,38 @@ static void claim_time_outs(void)
     }
 }
 
+/* A streamed body that is bad, cut, too large, or does not come. */
+static void claim_streams_fail(void)
+{
+    static const char *const bodies[] = {
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nabcdeX",
+        "Transfer-Encoding: chunked\r\n\r\nffff\r\nabcde",
+        "Content-Length: 900\r\n\r\nabc",
+        "Content-Length: 900\r\n\r\nabc",
+    };
+    const struct stand_options options = {
+        .front = { .body_streamed = true, .body_size_max = 1000, .no_progress_ms = 200 }
+    };
+    struct stand stand;
+    struct guest guest;
+
+    for (int tcp = 0; tcp < 2; tcp++) {
+        for (int i = 0; i < 4; i++) {
+            open_or_give_up(&stand, tcp, &options);
+            guest_open(&guest, stand_connect(&stand), tcp, true);
+            guest_say(&guest, "POST /py/read HTTP/1.1\r\nHost: a\r\n%s", bodies[i]);
+            if (i == 1)
+                guest_send(&guest, play_bytes(3000), 3000);
+            guest_want(&guest, 400, NULL, 0);
+            guest.closes_half = i == 2;
+            guest.lets_close = true;
+            claim_guest(&stand, &guest, "a streamed body that fails is told, or cut");
+            CLAIM(stand_failures(&stand) > 0, "and its reader knows");
+            stand_close(&stand);
+        }
+    }
+}
+
 /* ---- arguments ---- */
 
 static void claim_refused(int status, const struct uwo_error *error, const char *what)
@@ -346,6 +378,7 @@ int main(void)
     claim_half_closed();
     claim_slow_reader();
     claim_time_outs();
+    claim_streams_fail();
     claim_front_arguments();
     claim_site_arguments();
     claim_answer_arguments();

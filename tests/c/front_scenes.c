@@ -543,7 +543,7 @@ static const char *run_swap(bool tcp, bool *harmed)
     act_guest(&stand, &guest, may_fail);
     ask_for(&guest, "/large.bin", LARGE_SIZE);
     guest.reading = 1000;
-    while (guest.in_size == 0 && guests_turn(&guest, 1, 100))
+    for (int i = 0; i < 20 && guest.in_size == 0 && guests_turn(&guest, 1, 100); i++)
         ;
     if (uwo_site_create(&empty, &site, NULL) < 0)
         *harmed = true;

@@ -361,6 +361,105 @@ static void claim_texts(void)
     CLAIM(!sys_kernel_lacks(), "this kernel has all that is needed");
 }
 
+static void claim_serving_refuses(void)
+{
+    enum { BAD = 9999 };
+    struct sys_found found;
+    struct sys_peer peer;
+    uint64_t size;
+    int64_t mtime_ns;
+    bool flag;
+    char byte;
+    int fds[2];
+    int count;
+
+    sys->look(BAD, "x", false, &found);
+    CLAIM(found.error == EBADF && found.fd == -1, "a look-up below nothing");
+    CLAIM(sys->accept(BAD, &peer) == -EBADF && sys->file_stamp(BAD, &size, &mtime_ns) == -EBADF &&
+              sys->read_now(BAD, &byte, 1, 0) == -EBADF && sys->write_log(BAD, "x", 1) == -EBADF &&
+              sys->listening(BAD, &flag) == -EBADF && sys->open_root("/nowhere", &flag) == -ENOENT,
+          "serving says EBADF");
+    CLAIM(sys->send_message(BAD, NULL, 0, NULL, 0) == -EBADF &&
+              sys->receive_message(BAD, &byte, 1, fds, &count) == -EBADF && count == 0,
+          "messages say EBADF");
+    CLAIM(sys->spool("/nowhere") == -ENOENT, "no directory, no file");
+    count = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    CLAIM(sys->listening(count, &flag) == -ENOTSOCK, "a file does not listen");
+    close(count);
+}
+
+static void claim_serving_works(void)
+{
+    struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    const struct sys_part parts[] = { { "ab", 2 }, { "c", 1 } };
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sys_peer peer = { .family = 0 };
+    struct sys_found found;
+    char bytes[8];
+    uint64_t number = 0;
+    bool flag = false;
+    int pair[2];
+    int fds[2];
+    int count = 0;
+    int root;
+    int fd = -1;
+
+    if (bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0 &&
+        getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
+        connect(client, (struct sockaddr *)&address, size) == 0) {
+        CLAIM(sys->listening(listener, &flag) == 0 && flag && sys->listening(client, &flag) < 0,
+              "who listens, and who does not");
+        fd = sys->accept(listener, &peer);
+        CLAIM(fd >= 0 && peer.family == 6 && peer.address[15] == 1 && peer.port > 0,
+              "who connected over IPv6");
+        close(fd);
+    }
+    close(listener);
+    close(client);
+    root = sys->open_root("/", &flag);
+    CLAIM(root >= 0 && flag, "a root");
+    sys->look(root, "", false, &found);
+    CLAIM(found.error == 0 && found.directory && found.fd == -1, "the root itself");
+    sys->look(root, "dev/null", false, &found);
+    CLAIM(found.error == 0 && !found.directory && found.fd == -1, "a device is not opened");
+    sys->look(root, "../etc", false, &found);
+    sys->look(root, "proc/self/root/etc", false, &found);
+    CLAIM(found.error != 0, "a magic link is not followed: %d", found.error);
+    close(root);
+    CLAIM(sys->random(&number) == 0 && number != 0 && sys->wall_us() > 0, "luck and the time");
+    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+    fd = play_file(play_bytes(10), 10);
+    CLAIM(sys->send_message(pair[0], parts, 2, &fd, 1) == 3 &&
+              sys->send_message(pair[0], parts, 1, NULL, 0) == 2,
+          "messages with and without a descriptor");
+    CLAIM(sys->receive_message(pair[1], bytes, 8, fds, &count) == 3 && count == 1 &&
+              memcmp(bytes, "abc", 3) == 0 && sys->read_now(fds[0], bytes, 4, 0) != 0,
+          "arrive in one piece");
+    close(fds[0]);
+    CLAIM(sys->receive_message(pair[1], bytes, 8, fds, &count) == 2 && count == 0 &&
+              sys->receive_message(pair[1], bytes, 8, fds, &count) == -EAGAIN,
+          "and none is left");
+    close(fd);
+    close(pair[0]);
+    close(pair[1]);
+    fd = sys->spool("/tmp");
+    CLAIM(fd >= 0 && sys->write_at(fd, "x", 1, 0) == 1, "a file without a name");
+    close(fd);
+    fd = sys->spool("/dev/shm"); /* tmpfs */
+    CLAIM(fd >= 0 || errno != 0, "perhaps there, too");
+    if (fd >= 0)
+        close(fd);
+    pipe2(pair, O_CLOEXEC | O_NONBLOCK);
+    while (write(pair[1], play_bytes(4096), 4096) > 0)
+        ;
+    CLAIM(sys->write_log(pair[1], "x", 1) == -EINTR, "a full log is waited for, then tried again");
+    close(pair[0]);
+    CLAIM(sys->write_log(pair[1], "x", 1) == -EPIPE, "one that nobody reads has failed");
+    close(pair[1]);
+}
+
 int main(void)
 {
     play_prepare();
@@ -373,6 +472,8 @@ int main(void)
     claim_cached();
     claim_modes();
     claim_texts();
+    claim_serving_refuses();
+    claim_serving_works();
     printf("%s\n", play_failed() ? "FAIL" : "ok: all of it");
     return play_failed() ? 1 : 0;
 }
