@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "faulty.h"
 #include "scenes.h"
 #include "stand.h"
+
+/* Counters of a coverage build, which a child that ends by _exit would lose. */
+extern void __gcov_dump(void) __attribute__((weak));
 
 static void claim_scenes(void)
 {
@@ -58,21 +62,26 @@ static char *long_text(size_t size, const char *begin, char rest)
     return text;
 }
 
-/* More heads than the window holds, all at once: the last is there in part only. */
+/* More heads than the window holds, there before anybody reads: the last is there in part only. */
 static void claim_long_pipeline(void)
 {
     const struct stand_options options = { .no_application = true };
     char *field = long_text(15800, "", 'x');
-    struct stand stand;
+    struct stand stand = { .tcp = false };
+    int buffer = 400000;
     struct guest guest;
 
-    open_or_give_up(&stand, false, &options);
     guest_open(&guest, stand_connect(&stand), false, false);
-    for (int i = 0; i < 40; i++) {
+    setsockopt(guest.fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    for (int i = 0; i < 20; i++) {
         guest_say(&guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n", field);
         guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
     }
-    claim_guest(&stand, &guest, "forty heads of 16 KiB in one go");
+    for (int i = 0; i < 20; i++)
+        guests_turn(&guest, 1, 1);
+    CLAIM(guest.sent > 200000, "%zu bytes wait to be read", guest.sent);
+    open_or_give_up(&stand, false, &options);
+    claim_guest(&stand, &guest, "twenty heads of 16 KiB in one go");
     CLAIM(!stand_close(&stand), "it ends");
     free(field);
 }
@@ -220,6 +229,111 @@ static void claim_streams_fail(void)
             stand_close(&stand);
         }
     }
+}
+
+/* What is no request of another worker is thrown away, with the descriptors that came with it. */
+static void claim_strange_messages(void)
+{
+    struct stand_options options = { .overflows = true, .front = { .body_streamed = true } };
+    struct sys_part parts[] = { { play_bytes(4096), 3 }, { play_bytes(4096), 0 } };
+    struct stand stand;
+    struct guest guest;
+    int fds[2];
+    int before;
+
+    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, options.overflow_fds);
+    open_or_give_up(&stand, true, &options);
+    fds[0] = play_file(NULL, 0);
+    fds[1] = play_file(NULL, 0);
+    before = play_count_fds();
+    for (int count = 0; count <= 2; count++) {
+        for (size_t size = 0; size <= 4096; size += 512) {
+            parts[1].size = size;
+            sys_linux.send_message(options.overflow_fds[0], parts, 2, fds, count);
+        }
+    }
+    guest_open(&guest, stand_connect(&stand), true, false);
+    guest_say(&guest, "GET /py/bytes HTTP/1.1\r\nHost: a\r\n\r\n");
+    guest_want(&guest, 200, play_bytes(SMALL_SIZE), SMALL_SIZE);
+    claim_guest(&stand, &guest, "between strange messages a request is answered");
+    CLAIM(play_count_fds() == before, "their descriptors are closed");
+    CLAIM(!stand_close(&stand), "it ends");
+    for (int i = 0; i < 2; i++) {
+        close(fds[i]);
+        close(options.overflow_fds[i]);
+    }
+}
+
+/* ---- uwsgi ---- */
+
+static void claim_uwsgi(void)
+{
+    const struct stand_options options = { .no_application = true };
+    static const struct {
+        const char *packet;
+        size_t size, answer;
+        const char *what;
+    } cases[] = {
+        { "\x64\0\0\0", 4, 4, "a ping gets its pong" },
+        { "\x05\1\0\0x", 5, 0, "another modifier gets the end" },
+        { "\0\xff\xff\0", 4, 0, "a packet too large gets the end" },
+        { "\0\x04\0\0\xff\0ab", 8, 100, "lengths that do not fit get 400" },
+    };
+    char bytes[1000];
+    struct stand stand;
+
+    for (int tcp = 0; tcp < 2; tcp++) {
+        if (!stand_open(&stand, tcp, true, &options))
+            play_give_up("a front without faults");
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            int fd = stand_connect(&stand);
+            size_t size = 0;
+            ssize_t got;
+
+            send(fd, cases[i].packet, cases[i].size, MSG_NOSIGNAL);
+            while ((got = recv(fd, bytes + size, sizeof bytes - size, 0)) > 0)
+                size += (size_t)got;
+            CLAIM(cases[i].answer == 100 ? size > 100 && memcmp(bytes, "HTTP/1.1 400 ", 13) == 0
+                                         : size == cases[i].answer,
+                  "%s", cases[i].what);
+            close(fd);
+        }
+        CLAIM(stand_quiet(&stand) && !stand_close(&stand), "it ends");
+    }
+}
+
+/* ---- a child ---- */
+
+static void claim_forked(void)
+{
+    const struct stand_options options = { .no_application = true };
+    struct stand stand;
+    int status = -1;
+    pid_t child;
+
+    open_or_give_up(&stand, false, &options);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        struct uwo_front_options none = { .size = sizeof none, .application = true };
+        struct uwo_request *request;
+        struct uwo_front *front;
+        bool refused = uwo_front_drain(stand.front) == UWO_E_FORKED &&
+                       uwo_front_take(stand.front, 0, &request) == UWO_E_FORKED &&
+                       uwo_front_swap_site(stand.front, NULL) == UWO_E_FORKED &&
+                       uwo_front_create(stand.engine, &none, &front, NULL) == UWO_E_FORKED &&
+                       uwo_front_connections(stand.front) == 0 &&
+                       uwo_front_waiting(stand.front) == 0;
+
+        uwo_front_wake(stand.front);
+        uwo_front_destroy(stand.front);
+        if (__gcov_dump)
+            __gcov_dump();
+        _exit(refused ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    CLAIM(status == 0, "a forked child is refused");
+    CLAIM(!stand_close(&stand), "it ends");
 }
 
 /* ---- arguments ---- */
@@ -379,6 +493,9 @@ int main(void)
     claim_slow_reader();
     claim_time_outs();
     claim_streams_fail();
+    claim_strange_messages();
+    claim_uwsgi();
+    claim_forked();
     claim_front_arguments();
     claim_site_arguments();
     claim_answer_arguments();

@@ -227,6 +227,21 @@ def test_chunks_are_skipped_up_to_the_same_bound():
     assert conn.state == "CLOSING"
 
 
+def test_what_python_has_read_of_a_body_does_not_count_as_skipped():
+    conn = asked(CHUNKED)
+    size = lib.CONN_SKIP_MAX - 1000
+    conn.call(streamed=True)
+    data = b"%x\r\n" % size + b"x" * size
+    used, _, _ = conn.body(data)
+    assert used == len(data)
+
+    conn.answer_called()
+    conn.answered()
+    assert conn.state == "SKIPPING"
+    conn.skip(b"\r\n%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n")
+    assert conn.state == "IDLE"
+
+
 def test_bad_chunks_end_the_skipping():
     conn = skipping(CHUNKED)
 
@@ -236,9 +251,10 @@ def test_bad_chunks_end_the_skipping():
 
 def test_who_waits_for_a_100_cannot_be_kept():
     """It may send the body, or not: nobody can tell where the next head begins."""
-    conn = skipping(post(5, b"Expect: 100-continue\r\n"))
+    head = post(5, b"Expect: 100-continue\r\n")
 
-    assert conn.state == "CLOSING"
+    assert not asked(head).keeps
+    assert skipping(head).state == "CLOSING"
 
 
 def test_what_came_before_a_refusal_does_not_keep_it():
