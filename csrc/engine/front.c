@@ -250,7 +250,8 @@ static void front_free(struct front *front)
 {
     const struct sys *sys = front->sys;
 
-    log_stop(&front->log);
+    if (!log_stop(&front->log))
+        return;
     for (uint32_t i = 0; front->servings && i < front->engine->options.threads; i++)
         serving_deinit(&front->servings[i], sys);
     queue_deinit(&front->queue);

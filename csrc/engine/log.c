@@ -58,6 +58,10 @@ static void *log_run(void *argument)
         for (uint32_t i = 0; i < log->buffer_count; i++)
             log_flush(log, log->buffers[i]);
     } while (!stopping);
+    pthread_mutex_lock(&log->lock);
+    log->over = true;
+    pthread_cond_signal(&log->wake);
+    pthread_mutex_unlock(&log->lock);
     return NULL;
 }
 
@@ -76,20 +80,37 @@ int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer 
     return status;
 }
 
-void log_stop(struct log *log)
+/* Tell the writer, and give it time.  False: somebody does not read the pipe that the log is. */
+static bool log_end_writer(struct log *log)
+{
+    int64_t due_us = log->sys->wall_us() + LOG_PATIENCE_MS * 1000;
+    struct timespec until = { .tv_sec = due_us / 1000000, .tv_nsec = due_us % 1000000 * 1000 };
+    bool over;
+
+    pthread_mutex_lock(&log->lock);
+    log->stopping = true;
+    pthread_cond_broadcast(&log->wake);
+    while (!log->over && log->sys->wall_us() < due_us)
+        pthread_cond_timedwait(&log->wake, &log->lock, &until);
+    over = log->over;
+    pthread_mutex_unlock(&log->lock);
+    if (over)
+        pthread_join(log->thread, NULL);
+    else
+        pthread_detach(log->thread);
+    return over;
+}
+
+bool log_stop(struct log *log)
 {
     if (!log->sys)
-        return;
-    if (log->started) {
-        pthread_mutex_lock(&log->lock);
-        log->stopping = true;
-        pthread_cond_signal(&log->wake);
-        pthread_mutex_unlock(&log->lock);
-        pthread_join(log->thread, NULL);
-    }
+        return true;
+    if (log->started && !log_end_writer(log))
+        return false;
     pthread_cond_destroy(&log->wake);
     pthread_mutex_destroy(&log->lock);
     log->sys = NULL;
+    return true;
 }
 
 int log_buffer_init(struct log_buffer *buffer, const struct sys *sys)

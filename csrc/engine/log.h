@@ -21,7 +21,8 @@ enum {
     LOG_LINE_MAX = 4096,        /* longer targets and fields are cut */
     LOG_TEXT_MAX = 1024,        /* of a target, referer or user agent */
     LOG_FLUSH_MS = 500,
-    LOG_RECORDS_MAX = 64 /* answers of one connection that wait for acknowledgement */
+    LOG_PATIENCE_MS = 2000, /* at the end, for a log that takes nothing */
+    LOG_RECORDS_MAX = 64    /* answers of one connection that wait for acknowledgement */
 };
 
 /* An answer that is not logged yet. */
@@ -55,6 +56,7 @@ struct log {
     pthread_t thread;
     bool started;
     atomic_bool stopping; /* set under the lock */
+    bool over;            /* [lock] the writer has ended */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct log_buffer **buffers;
@@ -66,8 +68,9 @@ struct log {
 int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer **buffers,
               uint32_t count);
 
-/* Write what there is, and end it. */
-void log_stop(struct log *log);
+/* Write what there is, and end it.  False: the writer cannot end, for nobody takes what it writes; it
+ * keeps the buffers for ever. */
+bool log_stop(struct log *log);
 
 int log_buffer_init(struct log_buffer *buffer, const struct sys *sys);
 void log_buffer_deinit(struct log_buffer *buffer, const struct sys *sys);

@@ -271,10 +271,10 @@ static int submit_may_append(struct transfer *transfer)
 
     if (!transfer)
         return UWO_E_GONE;
+    if (!transfer->growing) /* an answer has ended, the connection not yet */
+        return transfer->serves ? UWO_E_GONE : UWO_E_INVALID;
     extra = transfer->extra;
-    if (!transfer->growing && transfer->serves) /* its answer has ended, the connection not yet */
-        return UWO_E_GONE;
-    if (!transfer->growing || extra->inbox_finished)
+    if (extra->inbox_finished)
         return UWO_E_INVALID;
     if (extra->waiting < extra->high_water && extra->inbox_count < INBOX_MAX)
         return 0;

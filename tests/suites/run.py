@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Public suites against this server and nginx, side by side: a table of scores.
 
-    python tests/suites/run.py [--seconds N] [--h1spec DIR] [NAME ...]
+    python tests/suites/run.py [--seconds N] [--h1spec DIR] [--verbose] [NAME ...]
 
 What is used, and where it comes from (none of it is part of this project):
 
@@ -10,14 +10,19 @@ What is used, and where it comes from (none of it is part of this project):
     notes on answers                                   httplint (PyPI)
     h1spec                                             a checkout of dropseed/h1spec: --h1spec DIR
     malformed requests                                 the table of tests/front/test_smuggling.py
+    requests that parsers are tested with              sdists of gunicorn, h11, httptools (PyPI)
 
-What is missing is named and left out.
+What is missing is named and left out.  The last ones meet a handler that reads every body and
+answers 200: a wrong one is taken rightly if no 2xx ends what is answered to it, a good one if each
+answer is a 2xx, 3xx, 404 or 405.  Their authors do not agree with each other in everything, and
+some take what RFC 9112 tells to refuse, so that not every score can be full; --verbose lists which.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import re
 import shutil
 import subprocess
@@ -29,9 +34,11 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
+import vectors  # noqa: E402
 from front import client, docroot, servers, test_smuggling  # noqa: E402
 
 Address = tuple[str, int]
+Suite = Callable[[Address, int], str]
 CONNECTIONS = 300
 MUTATIONS = 300
 MISSING = "-"
@@ -57,6 +64,23 @@ def theirs(root: Path, folder: Path) -> Iterator[Address]:
         yield address
 
 
+@contextlib.contextmanager
+def ours_reading(_: Path, folder: Path) -> Iterator[Address]:
+    address = ("127.0.0.1", servers.free_port())
+    options = {"http_socket": f"{address[0]}:{address[1]}", "disable_logging": True}
+    program = [sys.executable, str(Path(__file__).with_name("reads_app.py"))]
+    command = [json.dumps(options)]
+    with servers.running(folder, command=command, program=program, ready=[address]):
+        yield address
+
+
+@contextlib.contextmanager
+def theirs_reading(_: Path, folder: Path) -> Iterator[Address]:
+    address = ("127.0.0.1", servers.free_port())
+    with servers.nginx(folder, f"{address[0]}:{address[1]}", 'return 200 "read\\n";'):
+        yield address
+
+
 # ---- the suites: each gives a score in a few words ----
 
 
@@ -68,7 +92,7 @@ def alive(address: Address) -> bool:
         return False
 
 
-def slow(mode: str, target: str, *more: str) -> Callable[[Address, int], str]:
+def slow(mode: str, target: str, *more: str) -> Suite:
     def run(address: Address, seconds: int) -> str:
         tool = shutil.which("slowhttptest")
         if tool is None:
@@ -157,7 +181,7 @@ def malformed(address: Address, _: int) -> str:
     return f"{good} of {len(forms)}"
 
 
-def h1spec(folder: Path | None) -> Callable[[Address, int], str]:
+def h1spec(folder: Path | None) -> Suite:
     def run(address: Address, _: int) -> str:
         if folder is None:
             return MISSING
@@ -175,7 +199,58 @@ def h1spec(folder: Path | None) -> Callable[[Address, int], str]:
     return run
 
 
-def suites(folder: Path | None) -> dict[str, Callable[[Address, int], str]]:
+def statuses(address: Address, data: bytes) -> list[int] | None:
+    """Of all that is answered; none if the connection does not end."""
+    with client.connect(address) as connection:
+        connection.socket.settimeout(5)
+        try:
+            connection.send(data)
+            connection.end_sending()
+        except OSError:
+            pass  # ended already: what it has said is still there
+        try:
+            said = connection.rest_to_cut()[0]
+        except TimeoutError:
+            return None
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ", said)]
+
+
+def judged(kind: str, found: list[int] | None) -> bool:
+    if found is None:
+        return False
+    if kind == "invalid":
+        return not found or found[-1] >= 400
+    return bool(found) and all(status < 400 or status in (404, 405) for status in found)
+
+
+def foreign(name: str, kind: str, folder: Path, verbose: bool) -> Suite:
+    """What another project calls valid or invalid; an invalid one is followed by a good one."""
+
+    def run(address: Address, _: int) -> str:
+        table = vectors.vectors(name, kind, folder)
+        if not table:
+            return MISSING
+        after = test_smuggling.HIDDEN if kind == "invalid" else b""
+        found = {key: statuses(address, data + after) for key, data in table.items()}
+        wrong = [key for key, answers in found.items() if not judged(kind, answers)]
+        if verbose and wrong:
+            for key in wrong:
+                print(f"\n    {key}: {found[key]} {table[key][:300]!r}", end="")
+            print(f"\n{'':<18}", end="")
+        return f"{len(table) - len(wrong)} of {len(table)}"
+
+    return run
+
+
+def of_others(folder: Path, verbose: bool) -> dict[str, Suite]:
+    return {
+        f"{name}-{kind}": foreign(name, kind, folder, verbose)
+        for name in vectors.SOURCES
+        for kind in ("invalid", "valid")
+    }
+
+
+def suites(folder: Path | None) -> dict[str, Suite]:
     return {
         "malformed": malformed,
         "mutated": mutated,
@@ -193,26 +268,34 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these; default: all")
     parser.add_argument("--seconds", type=int, default=15, help="of a slow test; default: 15")
     parser.add_argument("--h1spec", type=Path, metavar="DIR", help="a checkout of dropseed/h1spec")
+    parser.add_argument("--verbose", action="store_true", help="which requests are judged wrong")
     options = parser.parse_args()
-    table = suites(options.h1spec)
+    with tempfile.TemporaryDirectory(prefix="uwoffload-suites-") as name:
+        return run(parser, options, Path(name))
+
+
+def run(parser: argparse.ArgumentParser, options: argparse.Namespace, folder: Path) -> int:
+    folder.chmod(0o755)
+    reading = of_others(folder / "sdists", options.verbose)
+    table = suites(options.h1spec) | reading
     unknown = set(options.names) - set(table)
     if unknown:
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are: {', '.join(table)}")
     chosen = options.names or list(table)
-    subjects = {"uwoffload": ours, **({"nginx": theirs} if servers.NGINX else {})}
-    print(f"{'suite':<14}" + "".join(f"{name:<38}" for name in subjects), flush=True)
-    with tempfile.TemporaryDirectory(prefix="uwoffload-suites-") as name:
-        Path(name).chmod(0o755)
-        root = docroot.build(Path(name))
-        for suite in chosen:
-            print(f"{suite:<14}", end="", flush=True)
-            for subject, start in subjects.items():
-                with start(root, Path(name) / f"{subject}-{suite}") as address:
-                    score = table[suite](address, options.seconds)
-                    if not alive(address):
-                        score += "; NOT ALIVE AFTERWARDS"
-                print(f"{score:<38}", end="", flush=True)
-            print()
+    subjects = {"uwoffload": (ours, ours_reading)}
+    if servers.NGINX:
+        subjects["nginx"] = (theirs, theirs_reading)
+    print(f"{'suite':<18}" + "".join(f"{name:<38}" for name in subjects), flush=True)
+    root = docroot.build(folder)
+    for suite in chosen:
+        print(f"{suite:<18}", end="", flush=True)
+        for subject, starts in subjects.items():
+            with starts[suite in reading](root, folder / f"{subject}-{suite}") as address:
+                score = table[suite](address, options.seconds)
+                if not alive(address):
+                    score += "; NOT ALIVE AFTERWARDS"
+            print(f"{score:<38}", end="", flush=True)
+        print()
     print(f'"{MISSING}": its tool is not here')
     return 0
 
