@@ -155,6 +155,8 @@ enum step ask(struct loop *loop, struct transfer *transfer, size_t size)
             return hand_over(loop, transfer, &serving->request, size);
         return ask_refuse(loop, transfer, 404, size);
     }
+    if (serving->answer.status == 400 || serving->answer.status == 414) /* a malformed path */
+        stats_add(loop->stats, STATS_requests_refused, 1);
     conn_answer(&session->conn, loop->now_us);
     window_use(serving, size);
     reply(loop, transfer);

@@ -7,17 +7,12 @@
 
 static void call_peer(char *out, size_t size, const struct sys_peer *peer)
 {
-    const uint8_t *a = peer->address;
+    char address[SYS_PEER_SIZE];
 
-    if (peer->family == 4) {
-        snprintf(out, size, "%u.%u.%u.%u:%u", a[0], a[1], a[2], a[3], peer->port);
-    } else if (peer->family == 6) {
-        snprintf(out, size, "[%x:%x:%x:%x:%x:%x:%x:%x]:%u", a[0] << 8 | a[1], a[2] << 8 | a[3],
-                 a[4] << 8 | a[5], a[6] << 8 | a[7], a[8] << 8 | a[9], a[10] << 8 | a[11],
-                 a[12] << 8 | a[13], a[14] << 8 | a[15], peer->port);
-    } else {
+    if (sys_peer_text(peer, address) == 0)
         out[0] = '\0';
-    }
+    else
+        snprintf(out, size, peer->family == 6 ? "[%s]:%u" : "%s:%u", address, peer->port);
 }
 
 /* A span of the head that was parsed, in our copy of it. */

@@ -1,6 +1,5 @@
 #include "engine/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -193,23 +192,11 @@ static size_t log_number(char *out, uint64_t number)
 
 static size_t log_peer(char *out, const struct sys_peer *peer)
 {
-    const uint8_t *a = peer->address;
-    size_t used = 0;
+    size_t used = sys_peer_text(peer, out);
 
-    if (peer->family == 4) {
-        for (int i = 0; i < 4; i++) {
-            used += log_number(out + used, a[i]);
-            if (i < 3)
-                out[used++] = '.';
-        }
-        return used;
-    }
-    if (peer->family == 6)
-        return (size_t)sprintf(out, "%x:%x:%x:%x:%x:%x:%x:%x", a[0] << 8 | a[1], a[2] << 8 | a[3],
-                               a[4] << 8 | a[5], a[6] << 8 | a[7], a[8] << 8 | a[9],
-                               a[10] << 8 | a[11], a[12] << 8 | a[13], a[14] << 8 | a[15]);
-    out[0] = '-';
-    return 1;
+    if (used == 0)
+        out[used++] = '-';
+    return used;
 }
 
 static size_t log_put(char *out, const char *text, size_t size)

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "sys/serving.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -55,6 +56,33 @@ int serving_accept(int listen_fd, struct sys_peer *peer)
         return -errno;
     serving_peer(&from, peer);
     return fd;
+}
+
+static size_t serving_number(char *out, unsigned number)
+{
+    size_t used = 0;
+
+    if (number >= 100)
+        out[used++] = (char)('0' + number / 100);
+    if (number >= 10)
+        out[used++] = (char)('0' + number / 10 % 10);
+    out[used++] = (char)('0' + number % 10);
+    return used;
+}
+
+size_t sys_peer_text(const struct sys_peer *peer, char *out)
+{
+    size_t used = 0;
+
+    if (peer->family == 6 && inet_ntop(AF_INET6, peer->address, out, SYS_PEER_SIZE))
+        return strlen(out);
+    for (int i = 0; peer->family == 4 && i < 4; i++) { /* for every line of a log: by hand */
+        if (i > 0)
+            out[used++] = '.';
+        used += serving_number(out + used, peer->address[i]);
+    }
+    out[used] = '\0';
+    return used;
 }
 
 static int serving_openat2(int root_fd, const char *path, uint64_t flags, uint64_t resolve)

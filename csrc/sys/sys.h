@@ -60,6 +60,10 @@ struct sys_peer {
     uint8_t address[16];
 };
 
+/* Its address: "127.0.0.1", "::1", "" for UNIX sockets.  out has room for SYS_PEER_SIZE.  Gives its
+ * length; terminated. */
+size_t sys_peer_text(const struct sys_peer *peer, char *out);
+
 /* A message with descriptors beside it. */
 struct sys_part {
     const void *data;
