@@ -68,8 +68,8 @@ struct log {
 int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer **buffers,
               uint32_t count);
 
-/* Write what there is, and end it.  False: the writer cannot end, for nobody takes what it writes; it
- * keeps the buffers for ever. */
+/* Write what there is, and end it.  False: the writer cannot end, for nobody takes what it writes;
+ * it keeps the buffers for ever. */
 bool log_stop(struct log *log);
 
 int log_buffer_init(struct log_buffer *buffer, const struct sys *sys);

@@ -14,6 +14,7 @@ Host is added where it is missing: else a server that refuses might do so for th
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import subprocess
 import sys
@@ -38,12 +39,13 @@ def fetch(name: str, folder: Path) -> Path | None:
     if not place.exists():
         place.mkdir(parents=True)
         command = ["download", "-q", "--no-binary", ":all:", "--no-deps", "-d", str(place), name]
-        subprocess.run(
-            [sys.executable, "-m", "pip", *command],
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, "-m", "pip", *command],
+                capture_output=True,
+                timeout=300,
+                check=False,
+            )
         for archive in place.glob("*.tar.gz"):
             with tarfile.open(archive) as file:
                 file.extractall(place, filter="data")
