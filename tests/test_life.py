@@ -269,6 +269,81 @@ def test_exit_by_signal_is_prompt():
         assert b"KeyboardInterrupt" in process.stderr.read()
 
 
+INTERRUPTED = """
+import socket, sys
+from uwoffload import Engine, Front, Send, _life
+from uwoffload._bridge import lib
+
+STEP = sys.argv[1]
+
+class Interrupted:
+    def __getattr__(self, name):
+        real = getattr(lib, name)
+        if name != STEP:
+            return real
+        def call(*arguments):
+            real(*arguments)
+            _life.lib = front_module.lib = lib  # once
+            raise KeyboardInterrupt
+        return call
+
+from uwoffload import front as front_module
+_life.lib = front_module.lib = Interrupted()
+engine = Engine()
+listener = socket.create_server(("127.0.0.1", 0))
+front = Front(engine, [listener])
+server, client = socket.socketpair()
+engine.submit(server, [Send(b"x" * 5_000_000)])
+try:
+    engine.close()
+except KeyboardInterrupt:
+    print("interrupted", engine)
+if "again" in sys.argv:
+    engine.close()
+    print(engine)
+"""
+
+
+@pytest.mark.parametrize("again", [(), ("again",)])
+@pytest.mark.parametrize("step", ["uwo_front_destroy", "uwo_engine_stop", "uwo_engine_destroy"])
+def test_close_that_was_interrupted_is_done_by_the_next_one_or_at_exit(step, again):
+    """A Ctrl-C arrives when a call into C returns."""
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, step, *again],
+        timeout=wire.PATIENCE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert ended.stdout.startswith("interrupted ")
+    assert len(again) == ended.stdout.count("\n<Engine: closed>\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_many_ctrl_c_end_an_example(count):
+    """Whatever they interrupt, the process ends."""
+    example = Path(__file__).resolve().parents[1] / "examples" / "threads.py"
+    # Whoever is started in the background of a shell inherits a SIGINT that is ignored.
+    code = (
+        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.argv = ['threads.py', '0']; runpy.run_path({str(example)!r}, run_name='__main__')"
+    )
+    for _ in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                assert process.stdout.readline().startswith(b"http://")
+                for _ in range(count):
+                    process.send_signal(signal.SIGINT)
+                process.wait(wire.PATIENCE)
+            finally:
+                process.kill()
+
+
 # ---- signals ----
 
 

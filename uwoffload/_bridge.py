@@ -48,13 +48,13 @@ def text(borrowed: CData) -> str:
 def failure(status: int, error: CData = NULL, indexed: str = "program") -> Exception:
     """The exception for a negative status, with the message of `error` if it has one.
 
-    `indexed` is the argument that its index counts in.
+    `indexed` is the argument that its index counts in; "" where the message names it.
     """
     message = ""
     index = -1
     if error != NULL:
         message, index = text(error.message).replace("client_fd", "sock", 1), error.index
-        if index >= 0:
+        if index >= 0 and indexed:
             message = f"{indexed}[{index}]: {message}"
         error.message[0] = b"\0"
         error.index = -1

@@ -43,6 +43,7 @@ class Calls:
         self.idle: list[Call] = []
         self.closed = False  # no new call may be made
         self._made = 0  # calls in existence
+        self._home = 0  # of them taken out of use
         self.renew_locks()
 
     def renew_locks(self) -> None:
@@ -84,12 +85,11 @@ class Calls:
 
     def call_home(self) -> bool:
         """After `closed` was set: take every call out of use; False if one does not return."""
-        home = 0
         end = time.monotonic() + CALLS_HOME_SECONDS
-        while home < self._made:
+        while self._home < self._made:
             try:
                 self.idle.pop()
-                home += 1
+                self._home += 1
             except IndexError:
                 if time.monotonic() > end:
                     return False

@@ -49,6 +49,7 @@ class FrontCalls:
         self.handle: CData = NULL
         self.pid = os.getpid()
         self.closed = True  # no new call may be made
+        self.closing = False  # somebody is at it, or has done it
         self._idle: list[Taken] = []
         self._made = 0
         self._home = 0  # taken out of use
@@ -74,9 +75,10 @@ class FrontCalls:
         self._idle.append(call)
 
     def shut(self) -> bool:
-        """No new calls from now on; False when that was so already."""
+        """No new calls from now on; False when somebody else closes, or has."""
         with self._lock:
-            first, self.closed = not self.closed, True
+            self.closed = True
+            first, self.closing = not self.closing, True
         return first
 
     def call_home(self, end: float, others: Callable[[], int] = int) -> bool:

@@ -102,7 +102,7 @@ class Engine:
 
     def __del__(self) -> None:
         hub: MortalHub | None = getattr(self, "_hub", None)
-        if hub is None or hub.closed or hub.pid != os.getpid():
+        if hub is None or not hub.is_to_be_closed():
             return
         warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
         # Not here: a garbage collection may run under the very locks that close() needs.

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
-from ._bridge import check, failure, ffi, lib, new_error
+from ._bridge import NULL, check, failure, ffi, lib, new_error
 from ._front_options import new_options
 from ._growing import Growing
 from ._limits import check_patience, milliseconds
@@ -77,7 +77,9 @@ class Front:
         handle = ffi.new("struct uwo_front **")
         error = new_error()
         try:
-            check(lib.uwo_front_create(self._engine_handle, options, handle, error), error)
+            status = lib.uwo_front_create(self._engine_handle, options, handle, error)
+            if status < 0:
+                raise failure(status, error, "")
         except BaseException:
             hub.leave(self._hub_call)
             raise
@@ -189,16 +191,27 @@ class Front:
         calls = self._calls
         if calls.pid != os.getpid() or not calls.shut():
             return True
-        end = time.monotonic() + patience
+        try:
+            return self._close(time.monotonic() + patience)
+        except BaseException:  # a Ctrl-C: whoever closes it next goes on from here
+            calls.closing = False
+            raise
+
+    def _close(self, end: float) -> bool:
+        calls = self._calls
         # First those who take: one may have been told of room, and not have looked for whom.
         calls.call_home(end, lambda: len(self._growing))
         for growing in list(self._growing.values()):
             growing.end(max(end - time.monotonic(), 0))
         home = calls.call_home(end)
-        self._hub.guests.remove(self.close)
+        if self.close in self._hub.guests:
+            self._hub.guests.remove(self.close)
         if home:
-            lib.uwo_front_destroy(calls.handle)
-            self._hub.leave(self._hub_call)
+            handle, calls.handle = calls.handle, NULL
+            try:
+                lib.uwo_front_destroy(handle)
+            finally:
+                self._hub.leave(self._hub_call)
         else:
             log.error("uwoffload: a handler does not return; the memory of its front is kept")
         return home

@@ -39,8 +39,8 @@ class Response:
     generator (any iterator) of bytes, str and instructions.  Without a Content-Type
     among the headers there will be "text/html; charset=utf-8", for programs
     "application/octet-stream".  Content-Length, Connection, Date and
-    Transfer-Encoding are the front's.  length: of the whole body of a generator,
-    where it is known; otherwise the answer is chunked.
+    Transfer-Encoding are the front's.  headers: pairs of name and value.  length: of
+    the whole body of a generator, where it is known; otherwise the answer is chunked.
     """
 
     body: Body = b""
@@ -155,6 +155,7 @@ class Prepared:
             body = answer.body
         self.default_type: bytes | None = TEXT_TYPE
         self._take_apart(body)
+        self._check_length(body)
         if self.status in BODILESS:
             self.default_type = None
 
@@ -175,6 +176,19 @@ class Prepared:
                 f"answer: {body!r:.80}; allowed: bytes, str, a program, a generator of bytes, "
                 "or a Response with one of these"
             )
+
+    def _check_length(self, body: object) -> None:
+        """One that was given and is not that of the body is a mistake."""
+        if self.length < 0 or self.chunks is not None or self.status in BODILESS:
+            return
+        if self.data is not None:
+            size = len(self.data)
+        else:
+            parts = (body,) if isinstance(body, INSTRUCTIONS) else body
+            assert isinstance(parts, Iterable)
+            size = sum(size_of(part) for part in parts)
+        if size != self.length:
+            raise InvalidArgument(f"length: {self.length}; allowed: None, or {size}, the body's")
 
     def close(self) -> None:
         """It will not be sent: a generator is told."""

@@ -83,6 +83,23 @@ def test_strict_makes_a_warning_an_error(reading, words):
     assert str(caught.value).startswith('app.ini:3: "harakiri" is not supported: ')
 
 
+def test_strict_names_everything_at_once(reading):
+    with pytest.raises(ConfigError) as caught:
+        reading(START + "harakiri = 30\nroute = a b\nharakiri = 60\nstrict\n")
+    first, second = str(caught.value).splitlines()
+    assert first.startswith('app.ini:3: "harakiri" is not supported: ')
+    assert second.startswith('app.ini:4: "route" is not supported: ')
+
+
+def test_what_is_wrong_when_it_runs_is_placed_in_the_ini(reading):
+    settings, _ = reading(START + "check-static = /a\nstatic-map = /x=/b\n", "--logto", "/l")
+
+    assert settings.placed("check-static = /a: no").startswith("app.ini:3: check-static = /a: no")
+    assert settings.placed("static-map = /x=/b: no") == "app.ini:4: static-map = /x=/b: no"
+    for elsewhere in ("check-static = /ab: no", "logto = /l: no", "need-app: no"):
+        assert settings.placed(elsewhere) == elsewhere
+
+
 def test_what_is_always_so_is_accepted_without_a_word(settings_of):
     body = "die-on-term\nthunder-lock = true\nenable-threads\nno-orphans\nhonour-range\n"
     settings_of(f"{body}single-interpreter = 1\nplugins = python3\nclose-on-exec\nstrict")

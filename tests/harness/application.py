@@ -13,6 +13,7 @@ gate = threading.Event()
 
 def handler(request: Request) -> Response | str:
     if request.path == "/slow":  # a handler that is at work for a while
+        print("at work", flush=True)
         time.sleep(float(request.query))
     if request.path == "/boom":
         raise RuntimeError("as asked")

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from uwoffload.harness.actions import (
     Announce,
+    Cut,
     Drain,
     Exit,
+    Explain,
     Kill,
     Postpone,
     Reexecute,
@@ -27,7 +29,7 @@ from uwoffload.harness.events import (
     WorkerServed,
     WorkerStarted,
 )
-from uwoffload.harness.policy import DELAY_MAX, GRACE, Found, Policy
+from uwoffload.harness.policy import DELAY_MAX, GRACE, QUIET, Found, Policy
 
 MERCY = 60.0
 
@@ -156,15 +158,17 @@ def test_stop_drains_everybody_and_exits_with_0():
 
     assert [Drain(100), Drain(101), Refuse()] == pool.tell(StopAsked(1))
     assert [] == pool.tell(WorkerLeft(1, 100))
-    assert [] == pool.tell(WorkerDied(2, 100))
-    assert [Exit(0)] == pool.tell(WorkerDied(3, 101))
+    assert [] == pool.tell(WorkerDied(1.1, 100))
+    assert [Exit(0)] == pool.tell(WorkerDied(1.2, 101))
 
 
-def test_second_signal_kills():
+def test_second_signal_cuts_and_the_third_kills():
     pool = Pool(2)
     pool.serve()
     pool.tell(StopAsked(1))
 
+    assert [Cut(100), Cut(101)] == pool.tell(StopAsked(1.1))
+    assert pool.policy.wake_at == 1.1 + GRACE
     assert [Kill(100), Kill(101)] == pool.tell(StopAsked(2))
     pool.tell(WorkerDied(2, 100))
     assert [Exit(0)] == pool.tell(WorkerDied(2, 101))
@@ -175,8 +179,27 @@ def test_stop_ends_by_the_deadline():
     pool.serve()
     pool.tell(StopAsked(10))
 
+    assert pool.policy.wake_at == 10 + QUIET
+    assert [Explain(1, MERCY)] == pool.tell(TimePassed(10 + QUIET))
     assert pool.policy.wake_at == 10 + MERCY + GRACE
     assert [Kill(100)] == pool.tell(TimePassed(10 + MERCY + GRACE))
+
+
+def test_who_does_not_end_when_it_is_cut_is_killed():
+    pool = Pool(1)
+    pool.serve()
+    pool.tell(StopAsked(1))
+    pool.tell(StopAsked(2))
+
+    assert [Kill(100)] == pool.tell(TimePassed(2 + GRACE))
+
+
+def test_stop_that_ends_soon_explains_nothing():
+    pool = Pool(1)
+    pool.serve()
+    pool.tell(StopAsked(1))
+
+    assert [Exit(0)] == pool.tell(WorkerDied(1 + QUIET / 2, 100))
 
 
 def test_stop_while_a_seat_waits_starts_nobody():
@@ -220,7 +243,7 @@ def test_reload_executes_anew_unless_it_stops():
     pool.serve()
     assert [Reexecute()] == pool.tell(ReloadAsked(1))
     pool.tell(StopAsked(2))
-    assert [] == pool.tell(ReloadAsked(3))
+    assert [] == pool.tell(ReloadAsked(2.1))
 
 
 def test_old_workers_drain_once_every_new_one_serves():

@@ -142,11 +142,52 @@ def test_second_signal_ends_at_once(serve):
         client.request("GET", "/large")
         answer = client.getresponse()
         server.send(signal.SIGINT)
-        wire.until(lambda: server.refuses())
+        wire.until(lambda: "finishing what is under way in 1 worker, " in server.errors.read_text())
         server.send(signal.SIGINT)
         assert 0 == server.process.wait(wire.PATIENCE)
+        (line,) = re.findall(r'.*"GET /large HTTP/1.1" 200 .*', server.errors.read_text())
+        assert line.endswith(" cancelled engine"), line
         with pytest.raises((ConnectionError, http.client.IncompleteRead)):
             answer.read()
+
+
+def test_second_signal_ends_at_once_beside_a_stuck_handler(serve):
+    """Downloads are logged all the same."""
+    server = serve("--static-map=/large=site/large", script="application.py").started()
+    with contextlib.closing(server.connect()) as stuck, contextlib.closing(server.connect()) as one:
+        stuck.request("GET", "/slow?60")
+        one.request("GET", "/large")
+        one.getresponse()
+        server.send(signal.SIGTERM)
+        wire.until(lambda: server.refuses())
+        assert 0 == server.end()[0]
+
+
+STOPPED_AT_THE_START = """
+import socket, sys
+from uwoffload.config import Address, Settings
+from uwoffload.harness import handover, prepare, worker
+
+settings = Settings(http_socket=(Address("tcp", "127.0.0.1", 0),))
+setup = prepare.prepare(settings, None, handover.Handover())
+for listener in setup.listeners:
+    listener.sock.shutdown(socket.SHUT_RDWR)
+ours, theirs = socket.socketpair()
+ours.send(sys.argv[1].encode())
+sys.exit(worker.work(setup, 0, theirs))
+"""
+
+
+@pytest.mark.parametrize(("word", "status", "lines"), [("d", 0, 0), ("", 3, 1)])
+def test_worker_that_is_to_end_before_it_serves_says_nothing(word, status, lines):
+    """The master has shut the sockets down already; without its word that is an error."""
+    command = [sys.executable, "-c", STOPPED_AT_THE_START, word]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=wire.PATIENCE, check=False
+    )
+
+    assert (status, lines) == (ended.returncode, ended.stderr.count("\n")), ended.stderr
+    assert "program[" not in ended.stderr
 
 
 def test_stop_refuses_new_connections_while_it_finishes_others(serve):
@@ -248,7 +289,7 @@ sys.exit(uwoffload.serve(handler, http="127.0.0.1:0"))
         ("raise SystemExit(0)", "it ended with status 0"),
         ("import sys\nsys.exit('my own words')", "my own words"),
         (SCRIPT.replace("serve(h", "serve(17, h"), "script.py:7: TypeError"),
-        (SCRIPT.replace(":0", ":x"), "command line: http-socket"),
+        (SCRIPT.replace(":0", ":x"), "serve(): http: "),
         (SCRIPT.replace("ler, h", "ler, static='/nowhere', h"), "check-static = /nowhere: "),
         (SCRIPT.replace("ler, h", "ler, chdir='/nowhere', h"), "chdir = /nowhere: "),
         (SCRIPT.replace("ler, h", "ler, pidfile='/nowhere/pid', h"), "pidfile = /nowhere/pid: "),
@@ -413,6 +454,19 @@ def test_another_user_is_become_after_the_sockets_are_bound(serve, tmp_path):
     assert 0 == server.end()[0]
 
 
+def test_arguments_of_a_script_hold_instead_of_what_its_ini_says(serve, tmp_path):
+    """As on a command line."""
+    ini = tmp_path / "app.ini"
+    ini.write_text("[uwsgi]\nhttp-socket = 127.0.0.1:0\nprocesses = 3\noffload-threads = 3\n")
+    script = tmp_path / "script.py"
+    script.write_text("import uwoffload\nuwoffload.serve(ini='app.ini', processes=2)\n")
+    server = serve(script=str(script)).started()
+
+    assert "2 workers, 3 offload threads each" in server.said
+    assert len(server.workers()) == 2
+    assert 0 == server.end()[0]
+
+
 # ---- Python ----
 
 
@@ -456,7 +510,7 @@ def test_slow_handler_is_finished_before_the_end(serve):
     server = serve(script="application.py").started()
     with contextlib.closing(server.connect()) as client:
         client.request("GET", "/slow?1")
-        wire.until(lambda: True)
+        server.hear("at work")
         server.send(signal.SIGTERM)
         assert 200 == client.getresponse().status
     assert 0 == server.process.wait(wire.PATIENCE)

@@ -11,7 +11,7 @@ import pytest
 
 from uwoffload.config import Address, Settings
 from uwoffload.harness import CannotStart
-from uwoffload.harness.sockets import forget, listen, url_of
+from uwoffload.harness.sockets import forget, listen, listening_text, url_of
 
 SETTINGS = Settings()
 
@@ -51,6 +51,18 @@ def test_every_kind_of_address_can_be_reached(listening, address, url):
 
     reach(listener)
     assert re.fullmatch(url, url_of(listener))
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1", r"http://127\.0\.0\.1:\d+/"),
+        ("0.0.0.0", r"http://0\.0\.0\.0:\d+/ \(every address\)"),
+        ("::", r"http://\[::\]:\d+/ \(every address\)"),
+    ],
+)
+def test_who_listens_to_everybody_says_so(listening, host, said):
+    assert re.fullmatch(said, listening_text(listening(Address("tcp", host, 0))))
 
 
 def test_path_can_be_reached(listening, tmp_path):
@@ -98,7 +110,7 @@ def test_path_that_somebody_listens_on_is_left_alone(listening, tmp_path):
 def test_file_that_is_no_socket_is_left_alone(listening, make_file):
     path = make_file(b"precious")
 
-    with pytest.raises(CannotStart, match="in use"):
+    with pytest.raises(CannotStart, match="is no socket; remove it"):
         listening(Address("unix", path=str(path)))
     assert path.read_bytes() == b"precious"
 

@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import wire
@@ -59,6 +61,31 @@ def test_options_can_be_searched(capsys):
     printed = capsys.readouterr().out
     assert "--head-timeout" in printed
     assert "--processes" not in printed
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("harakiri", "harakiri: not supported: a request may run in Python for as long"),
+        ("thunder-lock", "thunder-lock: accepted: not needed"),
+    ],
+)
+def test_options_says_what_became_of_one_of_uwsgi(capsys, word, said):
+    assert 0 == cli.main(["options", word])
+
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_options_says_that_nothing_has_it(capsys):
+    assert 1 == cli.main(["options", "frobnicate"])
+
+    assert ("", "uwoffload: no option has frobnicate\n") == capsys.readouterr()
+
+
+def test_figures_of_a_file_that_is_missing(capsys):
+    assert 1 == cli.main(["stats", "/nowhere/at/all"])
+
+    assert capsys.readouterr().err == "uwoffload: /nowhere/at/all: No such file or directory\n"
 
 
 def test_port_in_use(site):
@@ -154,7 +181,8 @@ def test_bad_line_of_an_ini(tmp_path):
         (("serve",), "DIR"),
         (("serve", ".", "more"), "more"),
         (("run", "one.ini", "--strict", "two.ini"), '"two.ini" belongs to no option'),
-        (("serve", ".", "--port", "x"), "no address"),
+        (("serve", ".", "--port", "x"), 'port: "x" is no port; allowed: 0 to 65535'),
+        (("serve", ".", "--port", "70000"), 'port: "70000" is no port'),
         (("nonsense",), "nonsense"),
     ],
     ids=str,
@@ -206,6 +234,59 @@ def test_too_few_descriptors_for_what_was_asked_for(site, words, said):
     assert errors.startswith(f"uwoffload: {said}")
     assert "400 are allowed; allow more by max-fd" in errors
     assert errors.count("\n") == 1
+
+
+def test_missing_docroot_of_an_ini_is_placed_there(tmp_path):
+    (tmp_path / "app.ini").write_text("[uwsgi]\nhttp-socket = 127.0.0.1:0\ncheck-static = none\n")
+
+    status, out, errors = run("run", "app.ini", cwd=tmp_path)
+
+    assert (1, "") == (status, out)
+    assert errors.startswith(f"uwoffload: app.ini:3: check-static = {tmp_path}/none: No such file")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root becomes somebody else")
+@pytest.mark.parametrize("mapped", [False, True])
+def test_docroot_that_the_later_user_may_not_read(mapped):
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        site = Path(place) / "site"
+        site.mkdir(0o700)
+        words = ["--check-static", str(site)]
+        if mapped:
+            (Path(place) / "file").touch(0o600)
+            words = ["--static-map", f"/x={place}/file"]
+
+        status, out, errors = run("run", "--http-socket", "127.0.0.1:0", "--uid=65534", *words)
+
+    assert (1, "") == (status, out)
+    assert errors.startswith(f"uwoffload: {' = '.join(words).removeprefix('--')}: user 65534 may ")
+    assert errors.count("\n") == 1
+
+
+SERVE = "import uwoffload, sys; sys.exit(uwoffload.serve({}))"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("procesess=2", 'serve(): unknown option "procesess": did you mean "processes"?'),
+        ("http=':x'", 'serve(): http: ":x" is no address; '),
+        ("processes=0", "serve(): processes: 0 is too small; "),
+    ],
+)
+def test_wrong_argument_of_serve_is_named(arguments, said):
+    ended = subprocess.run(
+        [sys.executable, "-c", SERVE.format(arguments)],
+        capture_output=True,
+        text=True,
+        timeout=3 * wire.PATIENCE,
+        check=False,
+    )
+
+    assert (1, "") == (ended.returncode, ended.stdout)
+    assert ended.stderr.startswith(f"uwoffload: {said}")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")

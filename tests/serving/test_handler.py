@@ -118,6 +118,18 @@ def test_generator_ends_the_connection_of_an_old_client(serve):
     assert body == b"".join(pieces(50))
 
 
+@pytest.mark.parametrize(
+    ("body", "size"), [(b"abc", 3), ("abc", 3), (bytearray(b"abc"), 3), ([Send(b"ab")], 2)], ids=str
+)
+def test_length_that_is_not_that_of_the_body_is_a_mistake(serve, caplog, body, size):
+    serving = serve(lambda request: Response(body, length=int(request.query)))
+
+    assert serving.ask("GET", f"/?{size}")[0] == 200
+    assert caplog.text == ""
+    assert serving.ask("GET", "/?10")[0] == 500
+    assert f"InvalidArgument: length: 10; allowed: None, or {size}, the body's" in caplog.text
+
+
 def test_generator_of_a_known_length_is_not_chunked(serve):
     size = len(b"".join(pieces(50)))
     serving = serve(lambda request: Response(pieces(50), length=size))

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__, get_cflags, get_libs
-from ..errors import ConfigError, UwoffloadError
+from ..errors import CannotStart, ConfigError, UwoffloadError
+from ..serving import said
 from . import bench, demo, options, run, serve, stats
 
 COMMAND_LINE = "command line:"  # where a wrong option stands: a mistake in the usage
@@ -48,10 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ConfigError as error:
-        print(f"uwoffload: {error}", file=sys.stderr)
+        print(said(error), file=sys.stderr)
         return 2 if str(error).startswith(COMMAND_LINE) else 1
     except (UwoffloadError, OSError) as error:
-        print(f"uwoffload: {error}", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is not None:
+            error = CannotStart(f"{error.filename}: {error.strerror}")
+        print(said(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

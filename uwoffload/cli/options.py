@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from .table import table
@@ -17,6 +18,7 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A table per group."""
+    from ..config.foreign import ACCEPTED, KNOWN
     from ..config.settings import TABLE
 
     rows: dict[str, list[tuple[str, str, str]]] = {}
@@ -29,4 +31,14 @@ def run(options: argparse.Namespace) -> int:
     for number, (group, found) in enumerate(rows.items()):
         print(f"{chr(10) if number else ''}{group}")
         print(table(("option", "what it does", "default"), found))
-    return 0 if rows else 1
+    known = [
+        f"{word}: {so}: {table[word]}"
+        for word in options.words
+        for so, table in (("accepted", ACCEPTED), ("not supported", KNOWN))
+        if word in table
+    ]
+    print("\n".join(["", *known] if rows and known else known), end="\n" * bool(known))
+    if rows or known:
+        return 0
+    print(f"uwoffload: no option has {' and '.join(options.words)}", file=sys.stderr)
+    return 1

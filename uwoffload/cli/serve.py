@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..config.command import without_options
 from ..config.docs import EPILOGUE, NAME_WIDTH, help_line
 from ..config.settings import BY_NAME
 from ..config.text import COMMAND_LINE
+from ..config.values import PORT_MAX
 from ..errors import CannotStart
 from ..serving import run as run_server
 
@@ -68,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         raise CannotStart(f"{directory}: not a directory; name a directory to serve")
     own = {name: default for name, (default, _, _) in OWN.items()}
     own.update((name, value) for name, value in found if name in OWN)
+    if not re.fullmatch("[0-9]{1,5}", own["port"]) or int(own["port"]) > PORT_MAX:
+        raise COMMAND_LINE.error(f'port: "{own["port"]}" is no port; allowed: 0 to {PORT_MAX}')
     host = f"[{own['host']}]" if ":" in own["host"] else own["host"]
     given = {name for name, _ in found}
     pairs = [

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from .script import DIRECTIVES
 from .settings import BY_NAME, BY_NEGATED, BY_SHORT
-from .text import COMMAND_LINE, Line
+from .text import COMMAND_LINE, Line, Where
 from .values import FLAG
 
 
-def command_lines(words: Sequence[str]) -> Iterator[Line]:
+def command_lines(words: Sequence[str], where: Where = COMMAND_LINE) -> Iterator[Line]:
     """What stands on the command line, as lines of an ini."""
-    for found in _entries(words):
+    for found in _entries(words, where):
         if isinstance(found, str):
-            raise COMMAND_LINE.error(f'"{found}" belongs to no option; write --OPTION VALUE')
+            raise where.error(f'"{found}" belongs to no option; write --OPTION VALUE')
         yield found
 
 
@@ -26,7 +26,7 @@ def without_options(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
     return alone, [(each.key, each.value) for each in found if not isinstance(each, str)]
 
 
-def _entries(words: Sequence[str]) -> Iterator[Line | str]:
+def _entries(words: Sequence[str], where: Where = COMMAND_LINE) -> Iterator[Line | str]:
     """Options with their values, and words that belong to none."""
     rest = list(words)
     while rest:
@@ -40,7 +40,7 @@ def _entries(words: Sequence[str]) -> Iterator[Line | str]:
             continue
         if not equals and _takes(name, rest):
             value = rest.pop(0)
-        yield Line(name, value.strip(), COMMAND_LINE)
+        yield Line(name, value.strip(), where)
 
 
 def _short(word: str, rest: list[str]) -> tuple[str, str, str]:

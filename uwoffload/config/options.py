@@ -84,7 +84,8 @@ def option(
 def rows(settings: type) -> Iterator[Option]:
     """The options of a dataclass, in its order; groups are the classes they stand in."""
     for entry in fields(settings):
-        yield _row(entry, _group_of(settings, entry.name))
+        if entry.metadata:
+            yield _row(entry, _group_of(settings, entry.name))
 
 
 def _row(entry: Field[Any], group: str) -> Option:

@@ -30,14 +30,16 @@ def read(
     environ: Mapping[str, str],
     host: str,
     files: Files | None = None,
+    origin: str = str(COMMAND_LINE),
 ) -> tuple[Settings, list[str]]:
     """Settings, and warnings (one line each).  ConfigError says in one line what is wrong.
 
     `ini` is `path` or `path:section`; `overrides` are words of a command line, which come after
-    it: added to repeatable options, instead of what the ini has for others.
+    it: added to repeatable options, instead of what the ini has for others.  `origin` is what
+    messages call the place of these words.
     """
     script = Script(World(cwd, environ, host, files or Disk()))
-    words = list(command_lines(overrides))
+    words = list(command_lines(overrides, Where(origin)))
     _force_variables(script, words)
     if ini is not None:
         script.read(ini)
@@ -60,15 +62,16 @@ class _Reading:
         self.warnings: list[str] = []
         self.warned: set[tuple[str, str]] = set()
         self.values: dict[str, Any] = {}
+        self.places: dict[str, str] = {}
         self.lines = [(line, script.fill(line)) for line in script.entries]
 
     def settings(self) -> tuple[Settings, list[str]]:
         bases = self._bases()
         for line, value in self.lines:
             self._take(line, value, bases)
-        settings = Settings(**self.values)
+        settings = Settings(**self.values, places=self.places)
         if settings.strict and self.warnings:
-            raise ConfigError(self.warnings[0])
+            raise ConfigError("\n".join(self.warnings))
         if not settings.socket and not settings.http_socket:
             where = self.lines[0][0].where.file if self.lines else str(COMMAND_LINE)
             raise Where(where).error("nowhere to listen; add, for example, http-socket = :8080")
@@ -104,6 +107,8 @@ class _Reading:
             check_range(parsed, row.least, row.most, row.kind)
         except ValueError as error:
             raise line.where.error(f"{line.key}: {_shorten(str(error))}") from None
+        if line.where.line is not None:
+            self.places[f"{row.name} = {row.kind.show(parsed)}"] = str(line.where)
         if row.repeatable:
             parsed = (*self.values.get(row.field, ()), parsed)
         self.values[row.field] = parsed

@@ -5,7 +5,8 @@ The classes are the groups of the help; each adds its options to those before it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .options import Option, option, rows
 from .values import (
@@ -263,6 +264,16 @@ class Settings(Limits):
         False,
         differs="unknown options are errors with or without it",
     )
+
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """No option: where a file says `option = value`."""
+
+    def placed(self, message: str) -> str:
+        """What is wrong with an option at run time, with the place where it stands."""
+        for written, place in self.places.items():
+            if message.startswith(f"{written}: "):
+                return f"{place}: {message}"
+        return message
 
 
 TABLE: tuple[Option, ...] = tuple(rows(Settings))

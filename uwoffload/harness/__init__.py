@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import CannotStart
-from . import handover, master, prepare, trial
-from .announcement import lines
+from . import ending, handover, master, prepare, trial
+from .announcement import lines, say_error
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -28,7 +28,7 @@ def run(settings: Settings, handler: Handler | None = None) -> int:
         prepare.rehearse(settings, handler, had)
         trial.passed()
     if not settings.master:
-        master.say_error("master = false: there is always a master, which only waits")
+        say_error("master = false: there is always a master, which only waits")
     found = handover.take()
     again = bool(found.listeners)
     if found.directory is None:
@@ -50,7 +50,7 @@ def run(settings: Settings, handler: Handler | None = None) -> int:
     try:
         return master.Master(setup, found, announce=announce).run()
     finally:
-        master.end(setup)
+        ending.end(setup)
         os.close(found.directory)
         if terminal is not None:
             os.close(terminal)

@@ -20,6 +20,21 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Tell it to cut what is under way, to write that down, and to end."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Say that so many workers still finish what they have, and for how long at most."""
+
+    workers: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """End it at once."""
 
@@ -55,4 +70,4 @@ class Exit:
     status: int
 
 
-Action = Spawn | Drain | Kill | Announce | Postpone | Refuse | Reexecute | Exit
+Action = Spawn | Drain | Cut | Kill | Announce | Explain | Postpone | Refuse | Reexecute | Exit

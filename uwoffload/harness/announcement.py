@@ -1,26 +1,29 @@
-"""What a server says once it serves."""
+"""What a server says: once it serves, and when something is wrong."""
 
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 
 from .handover import VERSION
 from .prepare import Setup
-from .sockets import url_of
+from .sockets import listening_text, url_of
 
 
 def lines(setup: Setup, again: bool) -> list[str]:
     """Where it listens, what is offloaded, what to try."""
     settings = setup.settings
-    urls = [url_of(listener) for listener in setup.listeners]
+    places = "  ".join(listening_text(listener) for listener in setup.listeners)
     workers = counted(settings.processes, "worker")
     threads = counted(setup.threads, "offload thread")
     each = " each" if settings.processes > 1 else ""
     head = f"uwoffload {VERSION}: {workers}, {threads}{each}; process {os.getpid()}"
     if again:
         return [head + "; reloaded"]
+    urls = (url_of(listener) for listener in setup.listeners)
     web = next((url for url in urls if url.startswith("http")), None)
-    found = [head, f"listening:  {'  '.join(urls)}", f"offloaded:  {offloaded(setup)}"]
+    found = [head, f"listening:  {places}", f"offloaded:  {offloaded(setup)}"]
     if web:
         found.append(f"try:        curl -I {web}")
     found.append(f"counters:   uwoffload stats {os.getpid()}")
@@ -35,10 +38,16 @@ def offloaded(setup: Setup) -> str:
     places += [f"{mount.prefix or '/'} from {mount.target}" for mount in maps]
     rest = "Python" if setup.handler is not None else "404"
     if not places:
-        return f"nothing but waiting; every request gets {rest}"
+        return f"no files; every request gets {rest}"
     return f"{', '.join(places)}, without Python; the rest gets {rest}"
 
 
 def counted(count: int, thing: str) -> str:
     """ "1 worker", "2 workers"."""
     return f"{count} {thing}" + ("" if count == 1 else "s")
+
+
+def say_error(line: str) -> None:
+    """One line, also when nobody reads."""
+    with suppress(OSError):
+        print(f"uwoffload: {line}", file=sys.stderr, flush=True)

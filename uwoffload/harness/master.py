@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -12,10 +11,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from . import handover, signals, sockets
-from .actions import Action, Announce, Drain, Exit, Kill, Postpone, Reexecute, Refuse, Spawn
+from . import handover, signals
+from .actions import (
+    Action,
+    Announce,
+    Cut,
+    Drain,
+    Exit,
+    Explain,
+    Kill,
+    Postpone,
+    Reexecute,
+    Refuse,
+    Spawn,
+)
+from .announcement import counted, say_error
 from .events import (
     Began,
     Event,
@@ -32,7 +43,7 @@ from .handover import Handover, OldListener, OldWorker
 from .policy import Found, Policy, Stage
 from .prepare import Setup
 from .trial import Trial
-from .worker import DRAIN, HOPELESS, LEFT, SERVED, live
+from .worker import CUT, DRAIN, HOPELESS, LEFT, SERVED, live
 
 
 class Master:
@@ -147,11 +158,12 @@ class Master:
     def _act(self, action: Action) -> list[Event]:
         if isinstance(action, Spawn):
             return [self._spawn(action.slot)]
-        if isinstance(action, Drain):
+        if isinstance(action, Drain | Cut):
             channel = self.channels.get(action.pid)
             if channel is not None:
+                word = DRAIN if isinstance(action, Drain) else CUT
                 with suppress(OSError):
-                    channel.send(DRAIN, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                    channel.send(word, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         elif isinstance(action, Kill):
             with suppress(ProcessLookupError):
                 os.kill(action.pid, signal.SIGKILL)
@@ -161,6 +173,10 @@ class Master:
                     listener.sock.shutdown(socket.SHUT_RDWR)
         elif isinstance(action, Announce):
             self.announce()
+        elif isinstance(action, Explain):
+            which = counted(action.workers, "worker")
+            how = f"for at most {action.seconds:g} s; a second signal cuts it"
+            say_error(f"finishing what is under way in {which}, {how}")
         elif isinstance(action, Postpone):
             say_error(f"a worker keeps dying; the next one starts in {action.seconds:g} s")
         elif isinstance(action, Reexecute):
@@ -268,28 +284,3 @@ class Master:
             self.found.directory,
             self.found.umask,
         )
-
-
-def say_error(line: str) -> None:
-    """One line, also when nobody reads."""
-    with suppress(OSError):
-        print(f"uwoffload: {line}", file=sys.stderr, flush=True)
-
-
-def end(setup: Setup) -> None:
-    """What a master leaves behind: nothing."""
-    for listener in setup.listeners:
-        sockets.forget(listener, setup.settings.vacuum)
-    for fd in setup.overflow or ():
-        os.close(fd)
-    setup.stats.close()
-    if setup.site is not None:
-        setup.site.close()
-    path = setup.settings.pidfile
-    if path:
-        try:
-            if Path(path).read_text() == f"{os.getpid()}\n":
-                Path(path).unlink()
-        except (OSError, UnicodeDecodeError) as error:
-            if not isinstance(error, OSError) or error.errno not in (errno.ENOENT, errno.EACCES):
-                say_error(f"pidfile = {path}: {error}")

@@ -18,7 +18,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .actions import Action, Announce, Drain, Exit, Kill, Postpone, Reexecute, Refuse, Spawn
+from .actions import (
+    Action,
+    Announce,
+    Cut,
+    Drain,
+    Exit,
+    Explain,
+    Kill,
+    Postpone,
+    Reexecute,
+    Refuse,
+    Spawn,
+)
 from .events import (
     Began,
     Event,
@@ -37,6 +49,7 @@ DEATHS_FREE = 2  # within the window; the next one is replaced later
 DELAY_MIN = 1.0
 DELAY_MAX = 30.0
 GRACE = 2.0  # seconds beyond its mercy in which a worker ends by itself
+QUIET = 0.5  # seconds of a stop after which it says what it waits for
 
 
 class Stage(Enum):
@@ -101,13 +114,15 @@ class Policy:
         self.workers: dict[int, Worker] = {}
         self.announced = False
         self.stopping = False
+        self.cutting = False
+        self.explain_at: float | None = None
         self.status = 0
         self.now = 0.0  # of the last event
 
     @property
     def wake_at(self) -> float | None:
         """When TimePassed should come at the latest."""
-        times = [worker.kill_at for worker in self.workers.values()]
+        times = [self.explain_at, *(worker.kill_at for worker in self.workers.values())]
         if not self.stopping:
             times += [seat.retry_at for seat in self.seats if seat.slot is None]
         # A seat whose time has come and that is empty waits for a slot, not for a moment.
@@ -132,6 +147,7 @@ class Policy:
         elif isinstance(event, ReloadAsked) and not self.stopping:
             return [Reexecute()]
         self._kill_late(event.now, actions)
+        self._explain(event.now, actions)
         if not self.stopping:
             self._fill(event.now, actions)
         elif not self.workers:
@@ -195,11 +211,17 @@ class Policy:
         worker.kill_at = now + self.mercy + GRACE
 
     def _stop(self, now: float, actions: list[Action]) -> None:
-        """The first time politely."""
-        if self.stopping:
+        """The first time politely, the second time soon, the third time at once."""
+        if self.cutting:
             self._end_all(actions)
             return
-        self.stopping = True
+        if self.stopping:
+            self.cutting, self.explain_at = True, None
+            for worker in self.workers.values():
+                actions.append(Cut(worker.pid))
+                worker.kill_at = now + GRACE
+            return
+        self.stopping, self.explain_at = True, now + QUIET
         for worker in self.workers.values():
             actions.append(Drain(worker.pid))
             if worker.kill_at is None:
@@ -207,7 +229,7 @@ class Policy:
         actions.append(Refuse())
 
     def _end_all(self, actions: list[Action]) -> None:
-        self.stopping = True
+        self.stopping, self.explain_at = True, None
         for worker in self.workers.values():
             actions.append(Kill(worker.pid))
             worker.stage, worker.kill_at = Stage.LEAVING, None
@@ -219,6 +241,13 @@ class Policy:
             if worker.kill_at is not None and worker.kill_at <= now:
                 actions.append(Kill(worker.pid))
                 worker.kill_at = None
+
+    def _explain(self, now: float, actions: list[Action]) -> None:
+        if self.explain_at is None or self.explain_at > now:
+            return
+        self.explain_at = None
+        if self.workers:
+            actions.append(Explain(len(self.workers), self.mercy))
 
     def _fill(self, now: float, actions: list[Action]) -> None:
         """Seats whose time has come, as far as there are slots."""

@@ -179,6 +179,7 @@ def make_site(settings: Settings, application: bool) -> Site | None:
                 f"check-static = {root}: not a directory; name a directory, or give a file a "
                 "static-map"
             )
+    check_access(mounts, names)
     types = dict(TYPES)
     for path in settings.mime_file:
         try:
@@ -195,6 +196,17 @@ def make_site(settings: Settings, application: bool) -> Site | None:
         )
     except (InvalidArgument, OSError) as error:
         raise CannotStart(_site_trouble(error, mounts, names)) from None
+
+
+def check_access(mounts: list[Mount], names: list[tuple[str, str]]) -> None:
+    """Can the user that workers are look into what is there?  Raises CannotStart."""
+    for mount, (option, value) in zip(mounts, names, strict=True):
+        wanted = os.X_OK if Path(mount.target).is_dir() else os.R_OK
+        if os.path.exists(mount.target) and not os.access(mount.target, wanted):
+            raise CannotStart(
+                f"{option} = {value}: user {os.geteuid()} may not read it; change its mode, or "
+                "give another"
+            )
 
 
 def _site_trouble(

@@ -6,6 +6,7 @@ import errno
 import os
 import socket as sockets
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 DEFER_SECONDS = 1  # a client that connects and says nothing is not accepted before
 
 _REASONS = {
-    errno.EACCES: "no permission; ports below 1024 need root, and a path its directory",
+    errno.EACCES: "no permission; ports below 1024 need root; choose another",
     errno.EADDRINUSE: "the address is in use; stop who listens there, or choose another",
     errno.EADDRNOTAVAIL: "this machine has no such address; choose one of its own",
     errno.EAFNOSUPPORT: "this system has no such kind of address; choose another",
@@ -46,6 +47,8 @@ def listen(address: Address, protocol: str, settings: Settings) -> Listener:
         raise CannotStart(f"{option} = {address}: {reason}") from None
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}; choose another")
+        if address.kind == "unix":
+            reason = _path_trouble(address.path, error.errno) or reason
         raise CannotStart(f"{option} = {address}: {reason}") from None
     try:
         if address.kind == "unix":
@@ -55,6 +58,17 @@ def listen(address: Address, protocol: str, settings: Settings) -> Listener:
         sock.close()
         raise
     return Listener(sock, protocol, str(address))
+
+
+def _path_trouble(path: str, error: int | None) -> str:
+    """What is special about a path, or ""."""
+    if error == errno.EACCES:
+        return "no permission to make it; choose another path"
+    if error == errno.EADDRINUSE:
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.lstat(path).st_mode):
+                return "something is there that is no socket; remove it, or choose another path"
+    return ""
 
 
 def place_of(address: Address) -> tuple[int, tuple[str, int] | str]:
@@ -145,13 +159,28 @@ def forget(listener: Listener, vacuum: bool) -> None:
                 os.unlink(name)
 
 
+EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Hosts that mean every address of the machine, and one that can be reached from it."""
+
+
+def listening_text(listener: Listener) -> str:
+    """Where it listens, with the port that was given."""
+    if listener.sock.family != sockets.AF_UNIX and listener.sock.getsockname()[0] in EVERY:
+        return f"{_url(listener, {})} (every address)"
+    return _url(listener, {})
+
+
 def url_of(listener: Listener) -> str:
-    """What a person types: with the port that was given, and a host that can be reached."""
+    """What a person types on this machine."""
+    return _url(listener, EVERY)
+
+
+def _url(listener: Listener, hosts: Mapping[str, str]) -> str:
     if listener.sock.family == sockets.AF_UNIX:
         name = listener.sock.getsockname()
         text = "@" + name[1:].decode() if isinstance(name, bytes) else name
         return f"{'unix' if listener.protocol == 'http' else 'uwsgi'}:{text}"
     host, port = listener.sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = hosts.get(host, host)
     host = f"[{host}]" if ":" in host else host
     return f"{listener.protocol}://{host}:{port}" + ("/" if listener.protocol == "http" else "")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .prepare import Setup
 
 SERVED, LEFT = b"s", b"l"  # to the master
-DRAIN = b"d"  # from the master
+DRAIN, CUT = b"d", b"c"  # from the master
 
 HOPELESS = 3  # exit status: it cannot start, and has said why
 ENDING_STEP = 0.02  # seconds between two looks at whether everything has left
@@ -57,6 +57,8 @@ def work(setup: Setup, slot: int, channel: socket.socket) -> int:
             **limits_of(settings),
         )
     except (OSError, UwoffloadError) as error:
+        if select.select([channel], [], [], 0)[0]:  # told to end, the sockets are shut already
+            return 0
         print(f"uwoffload: a worker cannot start: {error}", file=sys.stderr, flush=True)
         return HOPELESS
     if setup.handler is not None:
@@ -108,6 +110,7 @@ class _Waiting:
         self.arrived = arrived
         self.front = front
         self.end: float | None = None  # of our mercy, once we leave
+        self.cut = False  # no mercy
         self.most = setup.settings.max_requests
         self.before = before
 
@@ -115,7 +118,7 @@ class _Waiting:
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
         poll.register(self.arrived, select.POLLIN)
-        while self.end is None or (self.front.connections and time.monotonic() < self.end):
+        while self.end is None or (self.front.connections and not self._is_over(self.end)):
             step = None
             if self.end is not None:
                 step = ENDING_STEP * 1000
@@ -134,12 +137,17 @@ class _Waiting:
     def _served(self) -> int:
         return requests_of(self.setup, self.slot) - self.before
 
+    def _is_over(self, end: float) -> bool:
+        return self.cut or time.monotonic() >= end
+
     def _hear(self) -> bool:
-        """The master wants us to drain, or has ended: then False."""
+        """The master wants us to leave, or has ended: then False."""
         try:
-            return bool(self.channel.recv(64))
+            words = self.channel.recv(64)
         except OSError:
             return False
+        self.cut = self.cut or CUT in words
+        return bool(words)
 
     def _leave(self) -> None:
         if self.end is None:
