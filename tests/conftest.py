@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ import wire
 from uwoffload import Engine
 
 SETTLE_SECONDS = 5.0
+
+# Whoever is started in the background of a shell inherits a SIGINT that is ignored, and would hand
+# it on to every server that a test ends by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def descriptors() -> dict[int, str]:
