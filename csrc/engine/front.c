@@ -242,7 +242,8 @@ static int front_init(struct front *front)
         front->log_buffers[i] = &front->servings[i].log;
     }
     if (status == 0)
-        status = log_start(&front->log, sys, front->options.log_fd, front->log_buffers, threads);
+        status = log_start(&front->log, sys, front->options.log_fd, front->log_buffers, threads,
+                           front->engine->callers_stats);
     return status;
 }
 

@@ -8,6 +8,16 @@
 
 /* ---- the writer ---- */
 
+/* A full disk, or the end: the lines are counted. */
+static void log_lost(const struct log *log, const char *data, size_t size)
+{
+    uint64_t lines = 0;
+
+    for (size_t i = 0; i < size; i++)
+        lines += data[i] == '\n';
+    stats_add_shared(log->stats, STATS_log_dropped, lines);
+}
+
 static void log_write(struct log *log, const char *data, size_t size)
 {
     while (size > 0) {
@@ -16,7 +26,7 @@ static void log_write(struct log *log, const char *data, size_t size)
         if (written == -EINTR && !atomic_load(&log->stopping))
             continue;
         if (written <= 0) {
-            atomic_fetch_add(&log->failed, size);
+            log_lost(log, data, size);
             return;
         }
         data += written;
@@ -65,11 +75,13 @@ static void *log_run(void *argument)
 }
 
 int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer **buffers,
-              uint32_t count)
+              uint32_t count, stats_value *stats)
 {
     int status;
 
-    *log = (struct log){ .sys = sys, .fd = fd, .buffers = buffers, .buffer_count = count };
+    *log = (struct log){
+        .sys = sys, .fd = fd, .buffers = buffers, .buffer_count = count, .stats = stats
+    };
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->wake, NULL);
     if (fd < 0)

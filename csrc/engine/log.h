@@ -61,12 +61,12 @@ struct log {
     pthread_cond_t wake;
     struct log_buffer **buffers;
     uint32_t buffer_count;
-    _Atomic(uint64_t) failed; /* bytes that could not be written */
+    stats_value *stats; /* with many writers: lines that could not be written */
 };
 
-/* Start the writer.  0 or -errno. */
+/* Start the writer.  stats: the callers' slot.  0 or -errno. */
 int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer **buffers,
-              uint32_t count);
+              uint32_t count, stats_value *stats);
 
 /* Write what there is, and end it.  False: the writer cannot end, for nobody takes what it writes;
  * it keeps the buffers for ever. */

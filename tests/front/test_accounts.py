@@ -253,3 +253,10 @@ def test_idle_connections_are_counted_while_they_live(serve):
     for connection in connections:
         connection.socket.close()
     wire.until(lambda: site.server.figures()["connections"] == 0)
+
+
+def test_lines_that_a_full_disk_refuses_are_counted(serve):
+    site = serve(logto="/dev/full")
+
+    assert site.get("/hello.txt").status == 200
+    wire.until(lambda: site.server.figures()["log_dropped"] >= 1)
