@@ -133,7 +133,10 @@ class Request(Input):
         answer.field_count = fields[1]
         answer.program = body.program
         answer.length = body.length
-        result = lib.uwo_request_answer(self._cdata, answer, call.error)
+        cdata, self._cdata = self._cdata, None  # may be freed in there: nobody else looks at it
+        result = lib.uwo_request_answer(cdata, answer, call.error)
+        if result < 0 or body.flags:
+            self._cdata = cdata
         if result < 0:
             raise failure(result, call.error, "answer")
         self.answered = True

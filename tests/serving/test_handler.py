@@ -537,6 +537,7 @@ def test_what_was_not_asked_in_time_is_gone(serve):
 
     serving.ask("GET", "/x")
 
+    wire.until(lambda: kept[0].answered)
     wire.until(lambda: "answered" in repr(kept[0]))
     assert kept[0].method == "GET"
     for late in ("path", "headers", "peer", "file"):
