@@ -18,13 +18,17 @@ PYTHON_MODULE = 300
 # Which folder of the C core may include from which.  "public" is uwoffload.h.
 INCLUDES = {
     "base": {"base"},
+    "cheaper": {"base", "cheaper", "public"},
+    "lab": {"base", "cheaper", "lab", "public"},
     "proto": {"base", "proto"},
     "task": {"base", "public", "task"},
     "site": {"base", "proto", "site"},
     "conn": {"base", "conn", "proto", "site", "task"},
     "sys": {"base", "sys"},
     "engine": {"base", "conn", "engine", "proto", "public", "site", "sys", "task"},
-    "api": {"api", "base", "conn", "engine", "proto", "public", "site", "sys", "task"},
+    "api": {
+        "api", "base", "cheaper", "conn", "engine", "lab", "proto", "public", "site", "sys", "task",
+    },
 }
 
 # Headers of the C language, and the names of errors: allowed everywhere.

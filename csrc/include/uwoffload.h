@@ -508,6 +508,174 @@ int uwo_request_answer(struct uwo_request *request, const struct uwo_answer *ans
  * finished is cut. */
 void uwo_request_drop(struct uwo_request *request);
 
+/* ---- Scaling ------------------------------------------------------------ */
+
+/* How many workers should there be?  A rule is asked at each check of the master: it is given
+ * what was measured (readings) and its own memory (state), and answers with a verdict.  Nothing
+ * here reads a clock, allocates or remembers: the state is the caller's, a block of
+ * uwo_scale_state_size() bytes that may be copied, compared, saved and replayed.
+ * Thread: any, one at a time per state. */
+
+/* Whose decisions.  FIXED keeps the intent of the algorithms and mends what is broken in them;
+ * the two others decide bit for bit as those releases of uWSGI do. */
+enum uwo_profile { UWO_PROFILE_FIXED = 0, UWO_PROFILE_UWSGI_2_0 = 1, UWO_PROFILE_UWSGI_2_1 = 2 };
+
+enum uwo_worker_state {
+    UWO_WORKER_CHEAPED = 0,  /* not running, may be started */
+    UWO_WORKER_IDLE = 1,     /* waits for a request */
+    UWO_WORKER_BUSY = 2,     /* has one */
+    UWO_WORKER_STARTING = 3, /* runs, but cannot take requests yet */
+    UWO_WORKER_DRAINING = 4, /* told to stop, still there */
+    UWO_WORKER_DEAD = 5,     /* died, or its fork failed; awaits being started again */
+};
+
+/* One worker, as measured.  Fields that a caller cannot measure stay 0. */
+struct uwo_worker_reading {
+    uint32_t number;          /* 1 to workers_max, in this order, each once */
+    uint32_t state;           /* enum uwo_worker_state */
+    uint64_t busy_us;         /* time with a request since it exists, the unfinished one included */
+    uint64_t running_time_us; /* the same of finished requests only; never reset; may wrap */
+    uint32_t in_request;      /* requests it is in now */
+    uint32_t reserved;
+    int64_t started_s;       /* wall clock of its last start */
+    uint64_t ready_since_us; /* monotonic time at which it became able to take requests */
+    uint64_t rss;            /* bytes */
+    uint64_t pss;            /* bytes, shared pages divided by their users; 0: not measured */
+};
+
+struct uwo_readings {
+    uint32_t size;
+    uint32_t worker_count;       /* = workers_max of the rule */
+    int64_t wall_s;              /* wall clock, whole seconds: the uWSGI profiles' clock */
+    uint64_t wall_us;            /* wall clock: theirs too */
+    uint64_t mono_us;            /* monotonic clock: of profile fixed */
+    uint32_t listen_queue;       /* connections not yet accepted, the longest of all sockets */
+    uint32_t listen_queue_limit; /* its limit; 0: not known */
+    uint32_t waiting;            /* requests accepted that wait for a worker */
+    int32_t manual;              /* workers asked for by hand (+) or given up (-), not yet told */
+    uint64_t oldest_wait_us;     /* how long the oldest of `waiting` has waited */
+    uint64_t arrivals;           /* requests since the last reading */
+    uint64_t completions;        /* the same */
+    uint64_t memory_total;       /* bytes of all workers together, of a cgroup for instance; 0: the
+                                  * sum over the workers counts */
+    const struct uwo_worker_reading *workers; /* borrowed */
+};
+
+enum uwo_scale_size { UWO_SCALE_KNOBS_MAX = 16 };
+
+/* The algorithm is the caller's own: see uwo_scale_open. */
+#define UWO_SCALE_FOREIGN 4294967295
+
+/* What is fixed for a pool: the algorithm, its knobs, and the limits around it. */
+struct uwo_scale_rule {
+    uint32_t size;
+    uint32_t profile;         /* enum uwo_profile */
+    uint32_t algorithm;       /* from uwo_scale_find */
+    uint32_t workers_max;     /* 1 to 65536 */
+    uint32_t workers_min;     /* 1 to workers_max (uWSGI: to workers_max - 1) */
+    uint32_t workers_startup; /* at the start; 0: workers_min */
+    uint32_t workers_step;    /* most started per check; 0: one (uWSGI: spare2 then starts none) */
+    uint32_t check_interval_ms; /* between two checks; uWSGI: whole seconds; 0: one second */
+    uint64_t rss_soft;          /* bytes from which none is started; 0: no limit */
+    uint64_t rss_hard;          /* bytes from which one is stopped per check; above rss_soft */
+    int64_t knob[UWO_SCALE_KNOBS_MAX]; /* as uwo_scale_knob lists them */
+};
+
+/* What stood between the decision and what is done. */
+enum uwo_scale_limit {
+    UWO_LIMIT_NONE = 0,
+    UWO_LIMIT_WORKERS_MIN,
+    UWO_LIMIT_WORKERS_MAX,
+    UWO_LIMIT_WORKERS_STEP,
+    UWO_LIMIT_RSS_SOFT,
+    UWO_LIMIT_RSS_HARD,
+    UWO_LIMIT_NO_IDLE,      /* a worker should stop and none was idle */
+    UWO_LIMIT_NO_STARTABLE, /* workers should start and no slot was free */
+};
+
+struct uwo_scale_verdict {
+    uint32_t size;
+    int32_t delta;        /* of an algorithm: what it wants.  Of a tick: what is done; in the uWSGI
+                           * profiles, what was decided, whether or not slots allow it */
+    int32_t pending;      /* uWSGI profiles: stops carried over to the next check, <= 0 */
+    uint32_t limited_by;  /* enum uwo_scale_limit */
+    uint32_t fired;       /* 1: this was a check; 0: it is not yet time for one */
+    uint32_t start_count; /* of numbers in `start` */
+    uint32_t stop_count;
+    const char *reason; /* one line; borrowed for ever */
+};
+
+/* Algorithms are numbered 0 to count - 1, by name. */
+uint32_t uwo_scale_count(void);
+/* Number of the algorithm of that name, or -1. */
+int uwo_scale_find(const char *name);
+
+struct uwo_scale_knob {
+    const char *name;   /* as Python's parameter */
+    const char *option; /* as the ini file's; "" where uWSGI has none */
+    const char *unit;
+    const char *help;
+    int64_t value;    /* the default */
+    int64_t min, max; /* what is allowed in profile fixed */
+};
+
+struct uwo_scale_algorithm {
+    const char *name;
+    const char *summary;
+    uint32_t knob_count;
+    uint32_t profiles; /* bit 1 << enum uwo_profile: where it exists */
+    const struct uwo_scale_knob *knobs;
+};
+
+/* What is known of an algorithm; NULL for a number that is none.  Borrowed for ever. */
+const struct uwo_scale_algorithm *uwo_scale_algorithm(uint32_t number);
+
+/* Is this rule sound?  Returns UWO_OK or UWO_E_INVALID; the error names the knob, its value and
+ * what is allowed. */
+int uwo_scale_check(const struct uwo_scale_rule *rule, struct uwo_error *error);
+
+/* Workers to begin with: workers_startup, or the minimum; uWSGI moves it into the limits. */
+uint32_t uwo_scale_startup(const struct uwo_scale_rule *rule);
+
+/* Bytes of a state, a multiple of 8; 0 for a rule that is not sound. */
+size_t uwo_scale_state_size(const struct uwo_scale_rule *rule);
+
+/* A new state: what the rule remembers at the moment of these readings, before its first check.
+ * For the uWSGI profiles this is where the plugin is loaded; a state that is all zero does it by
+ * itself at its first tick.  Returns UWO_OK or UWO_E_INVALID. */
+int uwo_scale_begin(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
+                    uint64_t *state, struct uwo_error *error);
+
+/* The algorithm alone: what it wants, and its new state (the same block that a tick uses).
+ * may_spawn: 0 while a memory limit is exceeded.  Returns UWO_OK, or UWO_E_INVALID for readings
+ * that are not sound (a worker repeated or missing, a clock of profile fixed going back): then the
+ * state is as it was. */
+int uwo_scale_decide(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
+                     int may_spawn, uint64_t *state, struct uwo_scale_verdict *verdict,
+                     struct uwo_error *error);
+
+/* A whole check: interval, memory limits, changes by hand, the algorithm, minimum, maximum and
+ * step, and which workers.  start and stop have room for workers_max numbers each.
+ * Returns as uwo_scale_decide. */
+int uwo_scale_tick(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
+                   uint64_t *state, struct uwo_scale_verdict *verdict, uint32_t *start,
+                   uint32_t *stop, struct uwo_error *error);
+
+/* The two halves of a tick, for an algorithm that is not in here: _open tells in *ask whether the
+ * algorithm is to be asked (1: it may spawn, 2: it may not) or not at all (0); its answer goes into
+ * verdict->delta and reason; _close, with the same readings, *ask and verdict, does the rest.
+ * Return as uwo_scale_decide. */
+int uwo_scale_open(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
+                   uint64_t *state, struct uwo_scale_verdict *verdict, int *ask,
+                   struct uwo_error *error);
+int uwo_scale_close(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
+                    uint64_t *state, struct uwo_scale_verdict *verdict, int ask, uint32_t *start,
+                    uint32_t *stop, struct uwo_error *error);
+
+/* "fixed", "uwsgi-2.0", "uwsgi-2.1"; and a limit: "workers_min".  "unknown" otherwise. */
+const char *uwo_scale_profile_name(uint32_t profile);
+const char *uwo_scale_limit_name(uint32_t limit);
+
 /* ---- Information -------------------------------------------------------- */
 
 const char *uwo_version(void);

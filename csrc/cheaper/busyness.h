@@ -1,0 +1,43 @@
+/* busyness: what its two forms share, the words of its state and its knobs. */
+#ifndef CHEAPER_BUSYNESS_H
+#define CHEAPER_BUSYNESS_H
+
+#include "cheaper/algo.h"
+
+enum {
+    MULTIPLIER,   /* windows from here to the next stop */
+    NEXT_STOP,    /* us */
+    CHECKED,      /* us: the end of the last window */
+    LAST_STOPPED, /* us; 0: never */
+    LAST_ACTION,
+    IN_BAND,     /* windows in a row between min and max */
+    EMERGENCIES, /* workers started in emergencies, as far as they are still about */
+    NOT_EMPTY,   /* the queue was, at the last check */
+    SINCE,       /* us: it has been since then */
+    BUSYNESS_WORDS
+};
+
+enum { BUSYNESS_STARTED = 1, BUSYNESS_STOPPED = 2 }; /* LAST_ACTION */
+
+/* Per worker.  The fixed form keeps its busy time where the original keeps its running time. */
+enum { LAST_RUNNING, SEEN_BUSY, BUSYNESS_WORKER_WORDS };
+
+enum {
+    KNOB_WINDOW,
+    KNOB_MAX,
+    KNOB_MIN,
+    KNOB_MULTIPLIER,
+    KNOB_PENALTY,
+    KNOB_ALERT,
+    KNOB_EMERGENCY_MULTIPLIER,
+    KNOB_EMERGENCY_STEP,
+    KNOB_NONZERO,
+};
+
+void busyness_fixed_begin(struct scale_state *state, const struct scale_input *input,
+                          const int64_t *knob);
+struct uwo_scale_verdict busyness_fixed_decide(struct scale_state *state,
+                                               const struct scale_input *input,
+                                               const int64_t *knob);
+
+#endif

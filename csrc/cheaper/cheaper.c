@@ -1,0 +1,180 @@
+/* cheaper: the list of algorithms, their states, and the way through a check. */
+#include "cheaper/cheaper.h"
+
+static const struct scale_algo *const algos[] = {
+#define ALGO(stem) &scale_##stem,
+#include "cheaper/algos.def"
+#undef ALGO
+};
+
+enum { ALGO_COUNT = sizeof(algos) / sizeof(*algos) };
+
+const struct scale_algo *scale_algo_at(uint32_t number)
+{
+    return number < ALGO_COUNT ? algos[number] : NULL;
+}
+
+const struct scale_algo *scale_algo_of(const struct uwo_scale_rule *rule)
+{
+    return scale_algo_at(rule->algorithm);
+}
+
+uint32_t scale_algo_count(void)
+{
+    return ALGO_COUNT;
+}
+
+size_t scale_state_words(const struct uwo_scale_rule *rule)
+{
+    const struct scale_algo *algo = scale_algo_of(rule);
+
+    if (algo == NULL)
+        return HEAD_WORDS;
+    return HEAD_WORDS + algo->words + (size_t)algo->words_per_worker * rule->workers_max;
+}
+
+static struct scale_state scale_state_of(uint64_t *state, const struct uwo_scale_rule *rule)
+{
+    const struct scale_algo *algo = scale_algo_of(rule);
+
+    return (struct scale_state){ .word = state + HEAD_WORDS,
+                                 .worker = state + HEAD_WORDS + (algo ? algo->words : 0) };
+}
+
+/* Never 0. */
+static uint64_t scale_mark(const struct uwo_scale_rule *rule)
+{
+    return (uint64_t)rule->workers_max << 32 | (uint64_t)(rule->algorithm & 0xffff) << 8 |
+           rule->profile;
+}
+
+/* Workers are counted in one number, three counts of 21 bits: the loop below is all that a check
+ * costs per worker. */
+enum { LIVE_AT = 0, STARTABLE_AT = 21, STARTING_AT = 42, COUNT_MASK = (1 << 21) - 1 };
+
+static const uint64_t count_fixed[8] = {
+    [UWO_WORKER_CHEAPED] = 1ull << STARTABLE_AT,
+    [UWO_WORKER_IDLE] = 1ull << LIVE_AT,
+    [UWO_WORKER_BUSY] = 1ull << LIVE_AT,
+    [UWO_WORKER_STARTING] = 1ull << LIVE_AT | 1ull << STARTING_AT,
+    [UWO_WORKER_DEAD] = 1ull << STARTABLE_AT,
+};
+
+static const uint64_t count_uwsgi[8] = {
+    [UWO_WORKER_CHEAPED] = 1ull << STARTABLE_AT,
+    [UWO_WORKER_IDLE] = 1ull << LIVE_AT,
+    [UWO_WORKER_BUSY] = 1ull << LIVE_AT,
+    [UWO_WORKER_STARTING] = 1ull << LIVE_AT, /* idle at once */
+};
+
+/* Which worker is at fault, once it is known that one is. */
+static enum scale_fault scale_find_fault(const struct uwo_readings *readings, uint32_t *index)
+{
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        *index = i;
+        if (readings->workers[i].number != i + 1)
+            return SCALE_WRONG_NUMBER;
+        if (readings->workers[i].state > UWO_WORKER_DEAD)
+            return SCALE_WRONG_STATE;
+    }
+    return SCALE_SOUND;
+}
+
+enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_scale_rule *rule,
+                                  const struct uwo_readings *readings, const uint64_t *state,
+                                  uint32_t *index)
+{
+    bool fixed = rule->profile == UWO_PROFILE_FIXED;
+    const uint64_t *unit = fixed ? count_fixed : count_uwsgi;
+    uint64_t counts = 0;
+    uint32_t busy = 0, wrong = 0;
+
+    if (readings->worker_count != rule->workers_max)
+        return SCALE_WRONG_COUNT;
+    if (state[HEAD_MARK] && state[HEAD_MARK] != scale_mark(rule))
+        return SCALE_FOREIGN_STATE;
+    if (fixed && readings->mono_us < state[HEAD_SEEN])
+        return SCALE_BACKWARDS;
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+        uint32_t is = worker->state;
+
+        wrong |= (worker->number ^ (i + 1)) | (is > UWO_WORKER_DEAD);
+        counts += unit[is & 7];
+        busy += (is == UWO_WORKER_BUSY) |
+                ((worker->in_request != 0) &
+                 ((is == UWO_WORKER_IDLE) | ((is == UWO_WORKER_STARTING) & !fixed)));
+    }
+    if (wrong)
+        return scale_find_fault(readings, index);
+    *input = (struct scale_input){
+        .readings = readings,
+        .rule = rule,
+        .live = counts >> LIVE_AT & COUNT_MASK,
+        .busy = busy,
+        .starting = counts >> STARTING_AT & COUNT_MASK,
+        .startable = counts >> STARTABLE_AT & COUNT_MASK,
+        .may_spawn = true,
+    };
+    input->idle = input->live - input->starting - busy;
+    return SCALE_SOUND;
+}
+
+void scale_begin(uint64_t *state, const struct scale_input *input)
+{
+    const struct uwo_scale_rule *rule = input->rule;
+    const struct scale_algo *algo = scale_algo_of(rule);
+    struct scale_state own = scale_state_of(state, rule);
+    size_t words = scale_state_words(rule);
+
+    for (size_t i = 0; i < words; i++)
+        state[i] = 0;
+    state[HEAD_MARK] = scale_mark(rule);
+    if (scale_is_fixed(input))
+        state[HEAD_SEEN] = input->readings->mono_us;
+    if (algo && algo->begin)
+        algo->begin(&own, input, rule->knob);
+}
+
+struct uwo_scale_verdict scale_decide(uint64_t *state, const struct scale_input *input)
+{
+    struct scale_state own = scale_state_of(state, input->rule);
+
+    if (state[HEAD_MARK] == 0)
+        scale_begin(state, input);
+    if (scale_is_fixed(input))
+        state[HEAD_SEEN] = input->readings->mono_us;
+    return scale_algo_of(input->rule)->decide(&own, input, input->rule->knob);
+}
+
+enum scale_ask scale_open(uint64_t *state, struct scale_input *input,
+                          struct uwo_scale_verdict *verdict)
+{
+    if (state[HEAD_MARK] == 0)
+        scale_begin(state, input);
+    if (!scale_is_fixed(input))
+        return clamp_uwsgi_open(state, input, verdict);
+    state[HEAD_SEEN] = input->readings->mono_us;
+    return clamp_fixed_open(state, input, verdict);
+}
+
+void scale_close(uint64_t *state, const struct scale_input *input,
+                 struct uwo_scale_verdict *verdict, uint32_t *start, uint32_t *stop)
+{
+    if (scale_is_fixed(input))
+        clamp_fixed_close(state, input, verdict, start, stop);
+    else
+        clamp_uwsgi_close(state, input, verdict, start, stop);
+}
+
+void scale_tick(uint64_t *state, struct scale_input *input, struct uwo_scale_verdict *verdict,
+                uint32_t *start, uint32_t *stop)
+{
+    if (scale_open(state, input, verdict) != SCALE_ASK_NOT) {
+        struct uwo_scale_verdict wanted = scale_decide(state, input);
+
+        verdict->delta = wanted.delta;
+        verdict->reason = wanted.reason;
+    }
+    scale_close(state, input, verdict, start, stop);
+}
