@@ -1,0 +1,339 @@
+/* target: as many workers as the coming load needs.
+ *
+ * Requests in progress are seen as those of an infinite pool: each arrival finds a worker, N are in
+ * it.  A worker that is started now is of use `horizon` from now (its start-up, and one check), so
+ * N at that time counts.  From the readings it is known up to chance:
+ *
+ *     survive = exp(-horizon / service)         share of today's N that is still in progress
+ *     mean    = survive N + (1 - survive) load
+ *     var     = survive (1 - survive) N + (1 - survive) load            (exact for M/M/infinity)
+ *     want    = mean + beta sqrt(var + what is not known of load + 1)
+ *
+ * For short requests this is square-root staffing, load + beta sqrt(load); for long ones it is the
+ * workers that are busy now and a few more.  beta follows from the share of requests that may wait,
+ * alpha = 1 / (1 + beta Phi(beta) / phi(beta)) (Halfin and Whitt 1981), or from the wait w that one
+ * request in a hundred may exceed: alpha exp(-beta sqrt(load) w / service) = 0.01.
+ *
+ * The load is arrivals times service time; the share of busy workers says no more than "all" once
+ * all are busy.  Service time is work done by requests completed.  Arrivals are averaged over the
+ * longest of the windows 1, 2, 4 ... checks with which no shorter one disagrees (after Lepski
+ * 1990): long while nothing changes, short after a jump.
+ *
+ * Several signals, the largest counts: the forecast; and the queue, which is to be gone within
+ * `drain`, or half of that once its oldest has waited longer.  Up at once, workers that are starting
+ * counted.  Down to the largest want of the last `shrink_after` seconds, and of a start-up at least:
+ * what a start costs is waited for before a worker is given up. */
+#include "cheaper/algo.h"
+#include "cheaper/arith.h"
+
+enum { KNOB_WAIT_SHARE, KNOB_WAIT_P99, KNOB_SHRINK_AFTER, KNOB_DRAIN, KNOB_WINDOW };
+enum { RING = 65, BUCKETS = 16 };
+
+static const struct uwo_scale_knob knobs[] = {
+    [KNOB_WAIT_SHARE] = { .name = "wait_share",
+                          .option = "",
+                          .unit = "per mille",
+                          .help = "of requests that may find every worker busy",
+                          .value = 50,
+                          .min = 1,
+                          .max = 999 },
+    [KNOB_WAIT_P99] = { .name = "wait_p99",
+                        .option = "",
+                        .unit = "ms",
+                        .help = "that 1 request in 100 may wait longer; 0: wait_share counts",
+                        .value = 0,
+                        .min = 0,
+                        .max = 3600000 },
+    [KNOB_SHRINK_AFTER] = { .name = "shrink_after",
+                            .option = "",
+                            .unit = "s",
+                            .help = "workers not needed for so long are given up",
+                            .value = 10,
+                            .min = 0,
+                            .max = 86400 },
+    [KNOB_DRAIN] = { .name = "drain",
+                     .option = "",
+                     .unit = "ms",
+                     .help = "in which a queue is to be worked off",
+                     .value = 1000,
+                     .min = 1,
+                     .max = 3600000 },
+    [KNOB_WINDOW] = { .name = "window",
+                      .option = "",
+                      .unit = "checks",
+                      .help = "arrivals are averaged over at most so many",
+                      .value = RING - 1,
+                      .min = 1,
+                      .max = RING - 1 },
+};
+SCALE_KNOBS_FIT(knobs);
+
+/* What is remembered; times in us.  Sums fade by a factor e in FADE_US. */
+struct memory {
+    uint64_t seen_us;    /* of the last readings */
+    double work_us;      /* done, a sum */
+    double completed;    /* requests, a sum */
+    double starting_us;  /* that workers spent starting, a sum */
+    double started;      /* workers, a sum */
+    double queued;       /* at the last check */
+    uint32_t starting;   /* at the last check */
+    uint32_t per_worker; /* requests at a time, the most seen */
+    uint32_t at, filled; /* place in `arrived`, and how much of it is so far */
+    uint64_t bucket_until_us;
+    uint64_t bucket;          /* place in `want` */
+    double arrived[RING];     /* requests since the beginning, at each check */
+    float want[BUCKETS];      /* the largest in each stretch of shrink_after / BUCKETS */
+} __attribute__((may_alias)); /* lies in words */
+
+enum { STATE_WORDS = sizeof(struct memory) / sizeof(uint64_t) };
+
+SCALE_STATE_FITS(STATE_WORDS);
+
+/* One check. */
+struct sample {
+    const struct scale_input *input;
+    const int64_t *knob;
+    double interval_us; /* nominal */
+    double passed_us;   /* since the last check */
+    double arrivals;
+    double work_us;
+    double busy;   /* requests in workers */
+    double queued; /* requests that wait */
+    double service_us;
+    double horizon_us;
+};
+
+static const double FADE_US = 120e6;
+/* Windows disagree when their averages are apart by so many deviations of both: the long one below
+ * the short one, above it. */
+static const double BELOW = 1, ABOVE = 1.5;
+/* So many variances of the load's estimate are added, and so much because workers are whole. */
+static const double UNKNOWN = 4, WHOLE = 1;
+
+/* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction. */
+static const double share_at[] = { 1000,    720.932, 504.539, 341.748, 223.361,
+                                   140.436, 84.690,  48.850,  26.881,  14.080,
+                                   7.006,   3.306,   1.477,   0.624,   0.249 };
+static const double log_at[] = { 0.0,    -0.3272, -0.6841, -1.0737, -1.499,
+                                 -1.963, -2.4688, -3.019,  -3.6163, -4.263,
+                                 -4.961, -5.7121, -6.5177, -7.3789, -8.2967 };
+
+enum { BETAS = sizeof(share_at) / sizeof(*share_at) };
+
+static double target_beta(const struct sample *sample, double load)
+{
+    double wait_us = (double)sample->knob[KNOB_WAIT_P99] * 1000;
+    double share = (double)sample->knob[KNOB_WAIT_SHARE];
+    int i = 1;
+
+    if (wait_us > 0) {
+        const double hundredth = -4.60517;
+        double fall = arith_root(load) * wait_us / sample->service_us / 4;
+
+        while (i < BETAS - 1 && log_at[i] - i * fall > hundredth)
+            i++;
+        double above = log_at[i - 1] - (i - 1) * fall, below = log_at[i] - i * fall;
+        return (i - 1 + arith_min((above - hundredth) / (above - below), 1)) / 4;
+    }
+    while (i < BETAS - 1 && share_at[i] > share)
+        i++;
+    return (i - 1 + arith_min((share_at[i - 1] - share) / (share_at[i - 1] - share_at[i]), 1)) / 4;
+}
+
+/* Work done since the last check.  A counter that fell is one that began anew. */
+static void target_work(struct sample *sample, struct memory *memory, uint64_t *last)
+{
+    const struct uwo_readings *readings = sample->input->readings;
+    uint64_t work = 0, most = (uint64_t)sample->passed_us, requests = 0;
+
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+        uint64_t done = worker->busy_us - (worker->busy_us < last[i] ? 0 : last[i]);
+
+        last[i] = worker->busy_us;
+        work += done < most ? done : most;
+        requests += worker->in_request;
+        if (worker->in_request > memory->per_worker)
+            memory->per_worker = worker->in_request;
+    }
+    sample->work_us = (double)work;
+    sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
+}
+
+/* The time of one request, and the time until a worker started now is of use. */
+static void target_times(struct sample *sample, struct memory *memory)
+{
+    double keep = arith_decay(sample->passed_us / FADE_US);
+
+    memory->work_us = memory->work_us * keep + sample->work_us;
+    memory->completed = memory->completed * keep + (double)sample->input->readings->completions;
+    memory->starting_us = memory->starting_us * keep +
+                          arith_min(sample->passed_us, FADE_US) * memory->starting;
+    memory->started *= keep;
+    memory->starting = sample->input->starting;
+    sample->service_us = memory->completed > 0.5 ? memory->work_us / memory->completed
+                                                 : sample->interval_us;
+    sample->service_us = arith_max(sample->service_us, 1);
+    sample->horizon_us = sample->interval_us;
+    if (memory->started > 0.5)
+        sample->horizon_us += memory->starting_us / memory->started;
+}
+
+/* Arrivals that a caller did not count are those that went through. */
+static void target_arrivals(struct sample *sample, struct memory *memory)
+{
+    const struct uwo_readings *readings = sample->input->readings;
+    double arrivals = (double)readings->arrivals;
+    uint32_t before = memory->at;
+
+    if (readings->arrivals == 0 && readings->completions)
+        arrivals = arith_max(0, (double)readings->completions + sample->queued - memory->queued);
+    memory->queued = sample->queued;
+    memory->at = before + 1 == RING ? 0 : before + 1;
+    memory->filled += memory->filled < RING - 1;
+    memory->arrived[memory->at] = memory->arrived[before] +
+                                  arrivals * sample->interval_us / sample->passed_us;
+}
+
+/* Arrivals per interval; *var: the variance of that figure. */
+static double target_rate(const struct sample *sample, const struct memory *memory, double *var)
+{
+    uint32_t longest = (uint32_t)sample->knob[KNOB_WINDOW];
+    double low = 0, high = 1e300, rate = 0;
+
+    *var = 0;
+    if (longest > memory->filled)
+        longest = memory->filled;
+    for (uint32_t window = 1; window <= longest; window *= 2) {
+        uint32_t from = memory->at >= window ? memory->at - window : memory->at + RING - window;
+        double each = 1.0 / window;
+        double mean = (memory->arrived[memory->at] - memory->arrived[from]) * each;
+        double deviation = arith_root(arith_max(mean, each) * each);
+
+        if (mean + BELOW * deviation < low || mean - ABOVE * deviation > high)
+            break;
+        low = arith_max(low, mean - BELOW * deviation);
+        high = arith_min(high, mean + ABOVE * deviation);
+        rate = mean;
+        *var = deviation * deviation;
+    }
+    return rate;
+}
+
+/* Workers that are wanted, not yet a whole number. */
+static double target_want(const struct sample *sample, const struct memory *memory)
+{
+    double drain_us = (double)sample->knob[KNOB_DRAIN] * 1000;
+    double service = sample->service_us / sample->interval_us, rate_var;
+    double load = target_rate(sample, memory, &rate_var) * service;
+    double survive = arith_decay(sample->horizon_us / sample->service_us), fresh = 1 - survive;
+    double mean = survive * sample->busy + fresh * load;
+    double var = survive * fresh * sample->busy + fresh * load;
+    double forecast, queue;
+
+    var += UNKNOWN * fresh * fresh * rate_var * service * service + WHOLE;
+    forecast = mean + target_beta(sample, load) * arith_root(var);
+    if ((double)sample->input->readings->oldest_wait_us > drain_us)
+        drain_us /= 2;
+    queue = arith_min(sample->busy, load) +
+            sample->queued * arith_min(sample->service_us / drain_us, 1);
+    return arith_max(forecast, queue) / memory->per_worker;
+}
+
+/* The largest want of the last shrink_after seconds, this one included. */
+static double target_recent(const struct sample *sample, struct memory *memory, double want)
+{
+    uint64_t now = sample->input->readings->mono_us;
+    double keep_us = arith_max((double)sample->knob[KNOB_SHRINK_AFTER] * 1e6,
+                               sample->horizon_us - sample->interval_us);
+    uint64_t stretch = (uint64_t)arith_min(keep_us / BUCKETS, 1e15);
+    double most = want;
+
+    for (int i = 0; i < BUCKETS && now >= memory->bucket_until_us; i++) {
+        memory->bucket = (memory->bucket + 1) % BUCKETS;
+        memory->want[memory->bucket] = 0;
+        memory->bucket_until_us += stretch;
+    }
+    if (now >= memory->bucket_until_us)
+        memory->bucket_until_us = now + stretch;
+    memory->want[memory->bucket] = (float)arith_max(want, memory->want[memory->bucket]);
+    for (int i = 0; i < BUCKETS; i++)
+        most = arith_max(most, memory->want[i]);
+    return most;
+}
+
+/* As an amount of workers: no more than there are slots, no fewer than can stop. */
+static int32_t target_up(const struct scale_input *input, double more)
+{
+    double most = input->startable;
+
+    if (input->rule->workers_step)
+        most = arith_min(most, input->rule->workers_step);
+    return (int32_t)arith_min(more + 0.5, most);
+}
+
+static int32_t target_down(const struct scale_input *input, double fewer)
+{
+    double most = arith_min(input->idle, (double)input->live - input->rule->workers_min);
+
+    return -(int32_t)arith_max(arith_min(fewer, most), 0);
+}
+
+static void target_begin(struct scale_state *state, const struct scale_input *input,
+                         const int64_t *knob)
+{
+    struct memory *memory = (struct memory *)state->word;
+
+    (void)knob;
+    memory->seen_us = input->readings->mono_us;
+    memory->bucket_until_us = memory->seen_us;
+    memory->starting = input->starting;
+    memory->per_worker = 1;
+    for (uint32_t i = 0; i < input->readings->worker_count; i++)
+        state->worker[i] = input->readings->workers[i].busy_us;
+}
+
+static struct uwo_scale_verdict target_decide(struct scale_state *state,
+                                              const struct scale_input *input, const int64_t *knob)
+{
+    const struct uwo_readings *readings = input->readings;
+    struct memory *memory = (struct memory *)state->word;
+    struct sample sample = { .input = input, .knob = knob };
+    double want, recent;
+
+    if (readings->mono_us <= memory->seen_us)
+        return scale_verdict(0, "no time went by");
+    sample.interval_us = 8.0 * (double)scale_slack_us(input);
+    sample.passed_us = (double)(readings->mono_us - memory->seen_us);
+    sample.queued = (double)readings->listen_queue + readings->waiting;
+    memory->seen_us = readings->mono_us;
+    target_work(&sample, memory, state->worker);
+    target_times(&sample, memory);
+    target_arrivals(&sample, memory);
+    want = target_want(&sample, memory);
+    recent = target_recent(&sample, memory, want);
+
+    if (want >= input->live + 0.5) {
+        if (!input->may_spawn)
+            return scale_verdict(0, "the coming load needs more, but memory forbids to start");
+        int32_t more = target_up(input, want - input->live);
+        memory->started += more;
+        return scale_verdict(more, "the coming load needs more");
+    }
+    if (recent > input->live - 1.0)
+        return scale_verdict(0, "as many as the coming load needs");
+    return scale_verdict(target_down(input, input->live - recent),
+                         "fewer were needed for long enough");
+}
+
+const struct scale_algo scale_target = {
+    .info = { .name = "target",
+              .summary = "by the coming load, and the share of requests that may wait",
+              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .profiles = 1 << UWO_PROFILE_FIXED,
+              .knobs = knobs },
+    .words = STATE_WORDS,
+    .words_per_worker = 1,
+    .begin = target_begin,
+    .decide = target_decide,
+};
