@@ -56,7 +56,8 @@ int check_options(const struct uwo_engine_options *given, struct uwo_engine_opti
     check_default(&complete->linger_ms, 2000);
     if (complete->pipes_max == UWO_NONE)
         complete->pipes_max = 0;
-    if ((status = check_range(error, "threads", complete->threads, THREADS_MAX)) < 0 ||
+    if ((complete->threads != UWO_NONE &&
+         (status = check_range(error, "threads", complete->threads, THREADS_MAX)) < 0) ||
         (status = check_range(error, "disk_threads", complete->disk_threads, DISK_THREADS_MAX)) <
             0 ||
         (status = check_range(error, "transfers_max", complete->transfers_max,
@@ -67,7 +68,8 @@ int check_options(const struct uwo_engine_options *given, struct uwo_engine_opti
         return check_fail(error, -1, UWO_E_INVALID,
                           "stats_worker is %" PRIu32 ": the block has slots 0 to %" PRIu32,
                           complete->stats_worker, complete->stats->header->workers_max - 1);
-    if (complete->stats && complete->threads > complete->stats->header->threads_max)
+    if (complete->stats && complete->threads != UWO_NONE &&
+        complete->threads > complete->stats->header->threads_max)
         return check_fail(error, -1, UWO_E_INVALID,
                           "threads is %" PRIu32 ": the statistics block has room for %" PRIu32,
                           complete->threads, complete->stats->header->threads_max);

@@ -1,5 +1,6 @@
 /* The public functions: check the arguments, make one call down. */
 #include "api/check.h"
+#include "engine/hosted.h"
 #include "engine/life.h"
 #include "engine/reap.h"
 #include "engine/submit.h"
@@ -54,6 +55,20 @@ void uwo_engine_destroy(struct uwo_engine *engine)
 int uwo_engine_fd(const struct uwo_engine *engine)
 {
     return engine->event_fd;
+}
+
+int uwo_engine_turn(struct uwo_engine *engine, int timeout_ms)
+{
+    if (forked(engine))
+        return UWO_E_FORKED;
+    return engine->hosted ? hosted_turn(engine, timeout_ms) : UWO_E_INVALID;
+}
+
+int uwo_engine_watch(struct uwo_engine *engine, int fd, bool on)
+{
+    if (forked(engine))
+        return UWO_E_FORKED;
+    return engine->hosted ? loop_watch(&engine->loops[0], fd, on) : UWO_E_INVALID;
 }
 
 uint64_t uwo_engine_count(const struct uwo_engine *engine)
@@ -276,6 +291,22 @@ static int wait_until(struct uwo_engine *engine, struct uwo_event *events, size_
     }
 }
 
+/* The same where this thread runs the loop meanwhile. */
+static int wait_hosted(struct uwo_engine *engine, struct uwo_event *events, size_t max,
+                       uint64_t until_us)
+{
+    int count = reap_events(engine, events, max);
+
+    while (count == 0 && !take_wake(engine)) {
+        int status = hosted_wait(engine, until_us);
+
+        count = reap_events(engine, events, max);
+        if (count == 0 && status <= 0)
+            return status;
+    }
+    return count;
+}
+
 int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max, int timeout_ms)
 {
     uint64_t until_us = UINT64_MAX;
@@ -288,7 +319,8 @@ int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t 
     if (timeout_ms >= 0)
         until_us = engine->sys->now_us() + (uint64_t)timeout_ms * 1000;
     atomic_fetch_add(&engine->waiters, 1);
-    count = wait_until(engine, events, max, until_us);
+    count = hosted_here(engine) ? wait_hosted(engine, events, max, until_us)
+                                : wait_until(engine, events, max, until_us);
     atomic_fetch_sub(&engine->waiters, 1);
     return count;
 }
@@ -299,6 +331,8 @@ void uwo_engine_wake(struct uwo_engine *engine)
         return;
     atomic_fetch_add(&engine->wakes, 1);
     engine->sys->event_signal(engine->event_fd);
+    if (engine->hosted)
+        engine->sys->event_signal(engine->loops[0].wake_fd);
 }
 
 void uwo_free(void *memory)

@@ -5,7 +5,7 @@
 #include "api/check.h"
 #include "cheaper/cheaper.h"
 
-enum { WORKERS_MOST = 65536, INTERVAL_MOST_MS = 86400000 };
+enum { WORKERS_MOST = 65535, INTERVAL_MOST_MS = 86400000 };
 
 static const char *const profile_names[] = {
     [UWO_PROFILE_FIXED] = "fixed",
@@ -122,8 +122,12 @@ static int scaling_check_knob(const struct uwo_scale_rule *rule, const struct uw
     }
     if (value == 0 && divides && strcmp(knob->option, "cheaper-overload") == 0)
         return check_fail(error, -1, UWO_E_INVALID,
-                          "%s is 0: uWSGI divides by it and dies; give 1 %s or more", knob->name,
+                          "%s is 0 %s: uWSGI divides by it and dies; give 1 or more", knob->name,
                           knob->unit);
+    if (knob->is_int && (value < 0 || value > INT32_MAX))
+        return check_fail(error, -1, UWO_E_INVALID,
+                          "%s is %" PRId64 ": 0 to %" PRId32 " %s is allowed", knob->name, value,
+                          INT32_MAX, knob->unit);
     return UWO_OK;
 }
 

@@ -52,6 +52,7 @@ const struct scale_algo scale_backlog = {
               .summary = "by the length of the listen queue",
               .knob_count = sizeof(knobs) / sizeof(*knobs),
               .profiles = SCALE_EVERYWHERE,
+              .step = 1,
               .knobs = knobs },
     .decide = backlog_decide,
 };

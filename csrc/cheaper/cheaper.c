@@ -48,24 +48,39 @@ static uint64_t scale_mark(const struct uwo_scale_rule *rule)
            rule->profile;
 }
 
-/* Workers are counted in one number, three counts of 21 bits: the loop below is all that a check
- * costs per worker. */
-enum { LIVE_AT = 0, STARTABLE_AT = 21, STARTING_AT = 42, COUNT_MASK = (1 << 21) - 1 };
+/* Workers are counted in one number, four counts of 16 bits: the loop over them is what a check
+ * costs per worker.  A worker's own count stands at its state, or at 8 + its state when it has a
+ * request. */
+#define LIVE      UINT64_C(1)
+#define BUSY      (UINT64_C(1) << 16)
+#define STARTING  (UINT64_C(1) << 32)
+#define STARTABLE (UINT64_C(1) << 48)
 
-static const uint64_t count_fixed[8] = {
-    [UWO_WORKER_CHEAPED] = 1ull << STARTABLE_AT,
-    [UWO_WORKER_IDLE] = 1ull << LIVE_AT,
-    [UWO_WORKER_BUSY] = 1ull << LIVE_AT,
-    [UWO_WORKER_STARTING] = 1ull << LIVE_AT | 1ull << STARTING_AT,
-    [UWO_WORKER_DEAD] = 1ull << STARTABLE_AT,
+static const uint64_t count_fixed[16] = {
+    [UWO_WORKER_CHEAPED] = STARTABLE,
+    [8 + UWO_WORKER_CHEAPED] = STARTABLE,
+    [UWO_WORKER_IDLE] = LIVE,
+    [8 + UWO_WORKER_IDLE] = LIVE | BUSY,
+    [UWO_WORKER_BUSY] = LIVE | BUSY,
+    [8 + UWO_WORKER_BUSY] = LIVE | BUSY,
+    [UWO_WORKER_STARTING] = LIVE | STARTING,
+    [8 + UWO_WORKER_STARTING] = LIVE | STARTING,
+    [UWO_WORKER_DEAD] = STARTABLE,
+    [8 + UWO_WORKER_DEAD] = STARTABLE,
 };
 
-static const uint64_t count_uwsgi[8] = {
-    [UWO_WORKER_CHEAPED] = 1ull << STARTABLE_AT,
-    [UWO_WORKER_IDLE] = 1ull << LIVE_AT,
-    [UWO_WORKER_BUSY] = 1ull << LIVE_AT,
-    [UWO_WORKER_STARTING] = 1ull << LIVE_AT, /* idle at once */
+/* There a worker that starts is idle at once. */
+static const uint64_t count_uwsgi[16] = {
+    [UWO_WORKER_CHEAPED] = STARTABLE, [8 + UWO_WORKER_CHEAPED] = STARTABLE,
+    [UWO_WORKER_IDLE] = LIVE,         [8 + UWO_WORKER_IDLE] = LIVE | BUSY,
+    [UWO_WORKER_BUSY] = LIVE | BUSY,  [8 + UWO_WORKER_BUSY] = LIVE | BUSY,
+    [UWO_WORKER_STARTING] = LIVE,     [8 + UWO_WORKER_STARTING] = LIVE | BUSY,
 };
+
+static uint32_t scale_count(uint64_t counts, uint64_t unit)
+{
+    return (uint16_t)(counts / unit);
+}
 
 /* Which worker is at fault, once it is known that one is. */
 static enum scale_fault scale_find_fault(const struct uwo_readings *readings, uint32_t *index)
@@ -87,7 +102,7 @@ enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_sc
     bool fixed = rule->profile == UWO_PROFILE_FIXED;
     const uint64_t *unit = fixed ? count_fixed : count_uwsgi;
     uint64_t counts = 0;
-    uint32_t busy = 0, wrong = 0;
+    uint32_t wrong = 0;
 
     if (readings->worker_count != rule->workers_max)
         return SCALE_WRONG_COUNT;
@@ -97,26 +112,22 @@ enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_sc
         return SCALE_BACKWARDS;
     for (uint32_t i = 0; i < readings->worker_count; i++) {
         const struct uwo_worker_reading *worker = &readings->workers[i];
-        uint32_t is = worker->state;
 
-        wrong |= (worker->number ^ (i + 1)) | (is > UWO_WORKER_DEAD);
-        counts += unit[is & 7];
-        busy += (is == UWO_WORKER_BUSY) |
-                ((worker->in_request != 0) &
-                 ((is == UWO_WORKER_IDLE) | ((is == UWO_WORKER_STARTING) & !fixed)));
+        wrong |= (worker->number ^ (i + 1)) | (worker->state > UWO_WORKER_DEAD);
+        counts += unit[(worker->state & 7) + (worker->in_request ? 8u : 0)];
     }
     if (wrong)
         return scale_find_fault(readings, index);
     *input = (struct scale_input){
         .readings = readings,
         .rule = rule,
-        .live = counts >> LIVE_AT & COUNT_MASK,
-        .busy = busy,
-        .starting = counts >> STARTING_AT & COUNT_MASK,
-        .startable = counts >> STARTABLE_AT & COUNT_MASK,
+        .live = scale_count(counts, LIVE),
+        .busy = scale_count(counts, BUSY),
+        .starting = scale_count(counts, STARTING),
+        .startable = scale_count(counts, STARTABLE),
         .may_spawn = true,
     };
-    input->idle = input->live - input->starting - busy;
+    input->idle = input->live - input->starting - input->busy;
     return SCALE_SOUND;
 }
 

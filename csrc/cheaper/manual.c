@@ -13,6 +13,7 @@ static struct uwo_scale_verdict manual_decide(struct scale_state *state,
 const struct scale_algo scale_manual = {
     .info = { .name = "manual",
               .summary = "only by hand, with + and -",
-              .profiles = SCALE_EVERYWHERE },
+              .profiles = SCALE_EVERYWHERE,
+              .step = 1 },
     .decide = manual_decide,
 };

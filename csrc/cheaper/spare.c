@@ -90,6 +90,7 @@ const struct scale_algo scale_spare = {
               .summary = "keeps one worker idle",
               .knob_count = sizeof(knobs) / sizeof(*knobs),
               .profiles = SCALE_EVERYWHERE,
+              .step = 1,
               .knobs = knobs },
     .words = STATE_WORDS,
     .decide = spare_decide,

@@ -4,9 +4,9 @@
  *   exactly the minimum       nothing
  *   above                     after `patience` such checks in a row, stop one
  *
- * It exists since uWSGI 2.1; 2.0 does not find it and runs spare.  What fixed mends: a step of 0 acts as 1
- * (there it never starts any); what it asks for has slots; starting workers count as idle when it
- * asks for more. */
+ * It exists since uWSGI 2.1; 2.0 does not find it and runs spare.  What fixed mends: a step of 0
+ * acts as 1 (there it never starts any); what it asks for has slots; starting workers count as idle
+ * when it asks for more. */
 #include "cheaper/algo.h"
 
 enum { ABOVE, STATE_WORDS = 2 }; /* room for the two of spare */
@@ -21,7 +21,8 @@ static const struct uwo_scale_knob knobs[] = {
                         .help = "more than the minimum idle for so long: stop one",
                         .value = 10,
                         .min = 1,
-                        .max = 1000000 },
+                        .max = 1000000,
+                        .is_int = 1 },
     [KNOB_OVERLOAD] = { .name = "check_interval_overload",
                         .option = "cheaper-overload",
                         .unit = "checks",
@@ -76,6 +77,7 @@ const struct scale_algo scale_spare2 = {
               .summary = "keeps as many workers idle as the minimum says",
               .knob_count = sizeof(knobs) / sizeof(*knobs),
               .profiles = SCALE_EVERYWHERE,
+              .step = 1,
               .knobs = knobs },
     .words = STATE_WORDS,
     .decide = spare2_decide,

@@ -20,9 +20,9 @@
  * 1990): long while nothing changes, short after a jump.
  *
  * Several signals, the largest counts: the forecast; and the queue, which is to be gone within
- * `drain`, or half of that once its oldest has waited longer.  Up at once, workers that are starting
- * counted.  Down to the largest want of the last `shrink_after` seconds, and of a start-up at least:
- * what a start costs is waited for before a worker is given up. */
+ * `drain`, or half of that once its oldest has waited longer.  Up at once, workers that are
+ * starting counted.  Down to the largest want of the last `shrink_after` seconds, and of a start-up
+ * at least: what a start costs is waited for before a worker is given up. */
 #include "cheaper/algo.h"
 #include "cheaper/arith.h"
 
@@ -140,6 +140,17 @@ static double target_beta(const struct sample *sample, double load)
     return (i - 1 + arith_min((share_at[i - 1] - share) / (share_at[i - 1] - share_at[i]), 1)) / 4;
 }
 
+/* The most requests that a worker has at a time. */
+static uint32_t target_most_requests(const struct uwo_readings *readings)
+{
+    uint32_t most = 1;
+
+    for (uint32_t i = 0; i < readings->worker_count; i++)
+        if (readings->workers[i].in_request > most)
+            most = readings->workers[i].in_request;
+    return most;
+}
+
 /* Work done since the last check.  A counter that fell is one that began anew. */
 static void target_work(struct sample *sample, struct memory *memory, uint64_t *last)
 {
@@ -147,17 +158,17 @@ static void target_work(struct sample *sample, struct memory *memory, uint64_t *
     uint64_t work = 0, most = (uint64_t)sample->passed_us, requests = 0;
 
     for (uint32_t i = 0; i < readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &readings->workers[i];
-        uint64_t done = worker->busy_us - (worker->busy_us < last[i] ? 0 : last[i]);
+        uint64_t now = readings->workers[i].busy_us;
+        uint64_t done = now - (now < last[i] ? 0 : last[i]);
 
-        last[i] = worker->busy_us;
+        last[i] = now;
         work += done < most ? done : most;
-        requests += worker->in_request;
-        if (worker->in_request > memory->per_worker)
-            memory->per_worker = worker->in_request;
+        requests += readings->workers[i].in_request;
     }
     sample->work_us = (double)work;
     sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
+    if (requests > sample->input->busy && target_most_requests(readings) > memory->per_worker)
+        memory->per_worker = target_most_requests(readings);
 }
 
 /* The time of one request, and the time until a worker started now is of use. */
@@ -265,11 +276,7 @@ static double target_recent(const struct sample *sample, struct memory *memory, 
 /* As an amount of workers: no more than there are slots, no fewer than can stop. */
 static int32_t target_up(const struct scale_input *input, double more)
 {
-    double most = input->startable;
-
-    if (input->rule->workers_step)
-        most = arith_min(most, input->rule->workers_step);
-    return (int32_t)arith_min(more + 0.5, most);
+    return (int32_t)arith_min(more + 0.5, scale_takeable(input, input->rule->workers_step));
 }
 
 static int32_t target_down(const struct scale_input *input, double fewer)
@@ -331,6 +338,7 @@ const struct scale_algo scale_target = {
               .summary = "by the coming load, and the share of requests that may wait",
               .knob_count = sizeof(knobs) / sizeof(*knobs),
               .profiles = 1 << UWO_PROFILE_FIXED,
+              .step = UWO_NONE,
               .knobs = knobs },
     .words = STATE_WORDS,
     .words_per_worker = 1,

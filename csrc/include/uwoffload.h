@@ -97,7 +97,8 @@ struct uwo_program {
 /* Zero means the default of every field. */
 struct uwo_engine_options {
     size_t size;
-    uint32_t threads;       /* event loops, 1 to 64; default 2 */
+    uint32_t threads;       /* event loops, 1 to 64; default 2; UWO_NONE: no thread, see
+                             * uwo_engine_turn */
     uint32_t disk_threads;  /* helpers for cold files and uploads, 1 to 64; default 2 */
     uint32_t transfers_max; /* live and un-reaped transfers, 1 to 4194304; default 65536 */
     uint32_t pipes_max;     /* pipes held for splicing, all threads together; default 256,
@@ -114,12 +115,34 @@ struct uwo_engine_options {
 struct uwo_engine;
 struct uwo_stats;
 
-/* Make an engine and start its threads (all signals blocked in them).  Gives
+/* Make an engine and start its threads (all signals blocked in them; with threads = UWO_NONE there
+ * are only those of the disk helpers).  Gives
  * *engine, to be ended by uwo_engine_destroy.  options may be NULL.
  * Returns UWO_OK, UWO_E_INVALID, UWO_E_UNSUPPORTED, or -errno (EMFILE, ENFILE,
  * ENOMEM, EAGAIN: no thread).  Thread: any. */
 int uwo_engine_create(const struct uwo_engine_options *options, struct uwo_engine **engine,
                       struct uwo_error *error);
+
+/* ---- Without threads ----
+ *
+ * An engine with threads = UWO_NONE has one event loop, which runs inside calls of the thread that
+ * made the engine: uwo_engine_turn, uwo_engine_wait and uwo_front_take; a child of a fork makes
+ * its own.  Between these calls nothing moves, and no time of clients runs; mail of other threads
+ * (submit, cancel, append ...) wakes a call that waits.  All else is as with threads, and ending
+ * the engine or a front runs the loop as long as that takes. */
+
+/* One turn of the loop: do what there is to do; wait up to timeout_ms (-1: as long as it takes) for
+ * sockets, timers, mail or a signal; serve the sockets.  Returns 1 when there is something for the
+ * host (new events to reap, requests to take, a watched descriptor), else 0; -EINTR when a signal
+ * handler ran, UWO_E_CLOSED once it was stopped, -EPERM in another thread, UWO_E_INVALID when it
+ * has threads, or UWO_E_FORKED.  SIGPIPE is held back meanwhile. */
+int uwo_engine_turn(struct uwo_engine *engine, int timeout_ms);
+
+/* Have uwo_engine_turn return 1, and uwo_front_take 0, when fd becomes readable (or ends): once
+ * each time, so read all there is.  For the host's own pipes and sockets; borrowed until it is
+ * switched off.  Returns UWO_OK, -errno (EEXIST, ENOENT, EPERM: no such file, ENOMEM ...),
+ * UWO_E_INVALID when the engine has threads, or UWO_E_FORKED.  Thread: any. */
+int uwo_engine_watch(struct uwo_engine *engine, int fd, bool on);
 
 /* Accept no further transfer; submit says UWO_E_CLOSED from now on.  Live
  * transfers go on.  Returns UWO_OK or UWO_E_FORKED.  Thread: any. */
@@ -279,12 +302,12 @@ struct uwo_event {
     size_t leftover_size;
 };
 
-/* Collect up to max events, oldest first; never waits.  events[0].size must be
+/* Collect up to max events, oldest first; never waits (and runs no loop).  events[0].size must be
  * set.  Returns the number collected, UWO_E_INVALID or UWO_E_FORKED.  Thread: any. */
 int uwo_engine_reap(struct uwo_engine *engine, struct uwo_event *events, size_t max);
 
-/* The same, waiting up to timeout_ms (-1 = for ever) for the first one.
- * Returns 0 on time-out; -EINTR when a signal handler ran. */
+/* The same, waiting up to timeout_ms (-1 = for ever) for the first one; an engine without threads
+ * makes at least one turn meanwhile.  Returns 0 on time-out; -EINTR when a signal handler ran. */
 int uwo_engine_wait(struct uwo_engine *engine, struct uwo_event *events, size_t max,
                     int timeout_ms);
 
@@ -472,7 +495,11 @@ struct uwo_request {
 
 /* The next request for this thread: taken until uwo_request_answer (or _drop).  Waits up to
  * timeout_ms (-1: for ever).  Returns 1 with *request, 0 on time-out or after uwo_front_wake,
- * -EINTR when a signal handler ran.  Thread: any number of them. */
+ * -EINTR when a signal handler ran.  Thread: any number of them.
+ *
+ * Where the engine has no threads, this runs its loop, at least one turn, and is for the thread
+ * that made it (else -EPERM).  It then also returns 0 when there is something else for the host
+ * (see uwo_engine_turn), and UWO_E_CLOSED once the engine was stopped. */
 int uwo_front_take(struct uwo_front *front, int timeout_ms, struct uwo_request **request);
 
 /* Make one uwo_front_take return 0. */
@@ -571,7 +598,7 @@ struct uwo_scale_rule {
     uint32_t size;
     uint32_t profile;         /* enum uwo_profile */
     uint32_t algorithm;       /* from uwo_scale_find */
-    uint32_t workers_max;     /* 1 to 65536 */
+    uint32_t workers_max;     /* 1 to 65535 */
     uint32_t workers_min;     /* 1 to workers_max (uWSGI: to workers_max - 1) */
     uint32_t workers_startup; /* at the start; 0: workers_min */
     uint32_t workers_step;    /* most started per check; 0: one (uWSGI: spare2 then starts none) */
@@ -617,6 +644,7 @@ struct uwo_scale_knob {
     const char *help;
     int64_t value;    /* the default */
     int64_t min, max; /* what is allowed in profile fixed */
+    uint32_t is_int;  /* the uWSGI profiles take 0 to INT32_MAX; of others, any 64 bits */
 };
 
 struct uwo_scale_algorithm {
@@ -624,6 +652,7 @@ struct uwo_scale_algorithm {
     const char *summary;
     uint32_t knob_count;
     uint32_t profiles; /* bit 1 << enum uwo_profile: where it exists */
+    uint32_t step;     /* workers_step when nobody says: 1, or UWO_NONE for workers_max */
     const struct uwo_scale_knob *knobs;
 };
 
@@ -675,6 +704,218 @@ int uwo_scale_close(const struct uwo_scale_rule *rule, const struct uwo_readings
 /* "fixed", "uwsgi-2.0", "uwsgi-2.1"; and a limit: "workers_min".  "unknown" otherwise. */
 const char *uwo_scale_profile_name(uint32_t profile);
 const char *uwo_scale_limit_name(uint32_t limit);
+
+/* ---- Lab ---------------------------------------------------------------- */
+
+/* A simulated pool of workers: requests (when each arrives, how long it takes) go in, what they
+ * waited and what the workers cost comes out.  Times are whole microseconds since the start of the
+ * run; nothing reads a clock, and the same input gives the same result to the last digit.
+ *
+ * What falls on one instant happens in this order, and whatever becomes due meanwhile takes its
+ * place in it: requests finish (in the order of workers and threads; who finishes takes the next
+ * that waits), workers that drained are gone and those that started are ready (in the order of
+ * workers), what is scripted happens, requests arrive (in the order given), the rule is asked.
+ * Thread: any, one at a time per lab; several labs run side by side. */
+
+enum uwo_lab_queues {
+    UWO_LAB_SHARED = 0,     /* one queue: who is free takes the oldest request */
+    UWO_LAB_PER_WORKER = 1, /* each worker listens for itself, as with SO_REUSEPORT: a hash of the
+                             * seed and the request's number says to which worker it goes */
+};
+
+/* UWO_LAB_SHARED: which of several free threads takes a request. */
+enum uwo_lab_idle_order {
+    UWO_LAB_LAST_IDLE_FIRST = 0,    /* who became free last, as with epoll */
+    UWO_LAB_LONGEST_IDLE_FIRST = 1, /* who has been free the longest, as with a blocking accept */
+};
+
+enum uwo_lab_event_kind {
+    UWO_LAB_DEATH = 1,      /* worker `number` dies, with what it serves */
+    UWO_LAB_FORKS_FAIL = 2, /* the next `value` starts fail */
+    UWO_LAB_MANUAL = 3,     /* `value` workers more (or less) are asked for by hand */
+    UWO_LAB_CLOCK_STEP = 4, /* the wall clock is set `value` us forward (or back) */
+    UWO_LAB_START = 5,      /* worker `number` is started, whatever a rule says */
+    UWO_LAB_STOP = 6, /* worker `number` is stopped: it finishes what it serves, then drains */
+};
+
+/* Something that happens at a time, whatever the rule does.  Either value or number counts. */
+struct uwo_lab_event {
+    int64_t at_us;
+    int64_t value;
+    uint32_t kind; /* enum uwo_lab_event_kind */
+    uint32_t number;
+};
+
+enum uwo_lab_flag {
+    UWO_LAB_ASK = 1,        /* without a rule of ours: the caller is asked at each tick */
+    UWO_LAB_NO_RESPAWN = 2, /* a worker that died stays dead until a rule starts it; else the
+                             * master starts it at once, as uWSGI's does */
+    UWO_LAB_COLD = 4,       /* those of the start have to start up, too */
+};
+
+/* One line per tick, as things stand when the rule has spoken. */
+struct uwo_lab_row {
+    int64_t at_us;
+    int64_t oldest_us; /* how long the oldest request in a queue has waited */
+    int64_t demand_us; /* since the row before: time that requests would have been in service, had
+                        * each been served on arrival; divided by the tick, it is the number of
+                        * threads that the load needed */
+    uint32_t active;   /* idle, busy and starting */
+    uint32_t ready;    /* idle and busy */
+    uint32_t busy;     /* of them, with a request */
+    uint32_t starting;
+    uint32_t draining;
+    uint32_t queue; /* requests that wait */
+    int32_t delta;  /* what the rule said */
+    uint32_t reserved;
+};
+
+#define UWO_LAB_TIME_MAX    8796093022207 /* us; 101 days */
+#define UWO_LAB_SERVICE_MAX 4398046511103 /* us; half of that */
+#define UWO_LAB_CORES_MAX   1048576    /* workers_max times threads, the latter rounded up to 2^n */
+#define UWO_LAB_WAITING_MAX 16777216   /* requests that wait */
+#define UWO_LAB_TICKS_MAX   1073741824 /* in one run */
+
+struct uwo_lab_options {
+    size_t size;
+    uint32_t workers_max;        /* 1 to 65535 */
+    uint32_t workers_startup;    /* ready at the start; 0: those of the rule; without one, all */
+    uint32_t threads;            /* per worker, 1 to 64; 0: 1 */
+    uint32_t queues;             /* enum uwo_lab_queues */
+    uint32_t idle_order;         /* enum uwo_lab_idle_order */
+    uint32_t listen_queue_limit; /* per queue: beyond it arrivals are rejected; 0: only at
+                                  * UWO_LAB_WAITING_MAX the run fails */
+    uint32_t accept_ahead; /* of those that wait, so many (per queue, the oldest) were taken out
+                               * of the listen queue by a front of ours; read as `waiting` */
+    uint32_t flags;        /* enum uwo_lab_flag */
+    int64_t horizon_us;    /* end of the run; arrivals are before it */
+    int64_t tick_us;       /* between two ticks; 0: one second */
+    int64_t startup_us;    /* from its start until a worker can take requests */
+    int64_t drain_us;      /* from a worker's last request, once it is stopped, until it is gone */
+    int64_t first_request_us; /* what the first request of a started worker takes longer */
+    int64_t wait_target_us;   /* a request should not wait longer */
+    int64_t flap_us;          /* a start so soon behind a stop is a flap, and a stop so soon behind
+                               * a start; 0: one minute */
+    int64_t wall_us;          /* wall clock at the start; 0: some day in 2023 */
+    uint64_t mono_us;         /* monotonic clock at the start; 0: 1000 s */
+    uint64_t idle_rss;        /* bytes of a worker without a request */
+    uint64_t busy_rss;        /* with one; not less */
+    uint64_t seed;            /* UWO_LAB_PER_WORKER */
+    const struct uwo_lab_event *events; /* by at_us; borrowed until destroy */
+    size_t event_count;
+    const struct uwo_scale_rule *rule; /* copied; NULL: none, a pool that is static */
+    int64_t *waits;   /* NULL, or room for a wait per request, or one of UWO_LAB_WAIT_...; */
+    size_t waits_max; /* borrowed until destroy */
+    struct uwo_lab_row *rows; /* NULL, or room for a row per tick; borrowed until destroy */
+    size_t rows_max;
+};
+
+/* In `waits`, what is not a wait. */
+enum uwo_lab_wait {
+    UWO_LAB_WAIT_REJECTED = -1, /* its queue was full, or nobody listened */
+    UWO_LAB_WAIT_LEFT = -2,     /* it still waited at the end */
+    UWO_LAB_WAIT_LOST = -3,     /* it waited at a worker that died */
+};
+
+struct uwo_lab_result {
+    size_t size;
+    /* requests = rejected + lost + killed + finished + left_waiting + left_serving */
+    uint64_t requests;
+    uint64_t rejected;     /* queue full */
+    uint64_t lost;         /* waited at a worker that died */
+    uint64_t killed;       /* in service at a worker that died */
+    uint64_t finished;     /* served to the end */
+    uint64_t left_waiting; /* at the end of the run; their wait so far counts as a wait */
+    uint64_t left_serving;
+    uint64_t penalised;   /* first requests of workers that were started */
+    uint64_t over_target; /* waited longer than wait_target_us */
+    uint64_t excess_us;   /* by so much, all together */
+    uint64_t wait_total_us;
+    int64_t wait_max_us;
+    int64_t wait_p50_us; /* quantiles: at most 0.4 % off */
+    int64_t wait_p90_us;
+    int64_t wait_p99_us;
+    int64_t wait_p999_us;
+    uint64_t work_us;   /* of all requests, as given */
+    uint64_t served_us; /* time in which requests were served, threads added up */
+    /* Time of workers: worker_us = busy_us + idle_us + starting_us + draining_us. */
+    uint64_t worker_us;
+    uint64_t busy_us; /* with at least one request */
+    uint64_t idle_us;
+    uint64_t starting_us;
+    uint64_t draining_us; /* without a request, on the way out */
+    uint64_t at_max_us;   /* time with workers_max active */
+    uint64_t under_us;    /* per tick, by how much the load needed more threads than were ready;
+                            * in us of a thread */
+    uint64_t queue_max;
+    uint64_t workers_peak; /* most that existed at once */
+    uint64_t memory_peak;  /* bytes */
+    uint64_t ticks;
+    uint64_t spawns; /* by the rule, failed ones not counted */
+    uint64_t stops;
+    uint64_t flaps;
+    uint64_t variation; /* of the number of active workers, from tick to tick */
+    uint64_t forks_failed;
+    uint64_t deaths;
+    uint64_t respawns; /* of dead workers, by the master */
+    uint64_t rows;     /* written */
+};
+
+struct uwo_lab;
+
+/* Make a pool.  Gives *lab, to be ended by uwo_lab_destroy.  Returns UWO_OK, UWO_E_INVALID or
+ * -ENOMEM. */
+int uwo_lab_create(const struct uwo_lab_options *options, struct uwo_lab **lab,
+                   struct uwo_error *error);
+
+/* Let requests arrive: arrivals (not decreasing, 0 to below the horizon) and how long each takes
+ * (>= 0), both in us.  May be called again and again; how the requests are cut into calls makes no
+ * difference.  Borrows the arrays during the call.  *taken: how many have arrived.
+ * Returns UWO_OK when all have; 1 (UWO_LAB_ASK) when the caller is to answer a tick first, see
+ * uwo_lab_answer, and then to call again with the rest; UWO_E_INVALID (error->index is the request
+ * at fault); UWO_E_FULL: UWO_LAB_WAITING_MAX requests wait; or -ENOMEM.  Behind a failure the lab
+ * is of no use. */
+int uwo_lab_feed(struct uwo_lab *lab, const int64_t *arrivals, const int64_t *services,
+                 size_t count, size_t *taken, struct uwo_error *error);
+
+/* No more arrivals: go on to the horizon.  Returns UWO_OK, 1 (as uwo_lab_feed: answer, and call
+ * again), or a failure. */
+int uwo_lab_finish(struct uwo_lab *lab, struct uwo_error *error);
+
+/* UWO_LAB_ASK: what is measured at this tick, or, before the first request, at the start.
+ * Borrowed until the next call. */
+const struct uwo_readings *uwo_lab_readings(const struct uwo_lab *lab);
+
+/* UWO_LAB_ASK: what to do at this tick: numbers of workers to start and to stop; delta is for
+ * rows.  Returns UWO_OK or UWO_E_INVALID (no such worker, or it cannot be started or stopped: then
+ * nothing is done). */
+int uwo_lab_answer(struct uwo_lab *lab, int32_t delta, const uint32_t *start, uint32_t start_count,
+                   const uint32_t *stop, uint32_t stop_count, struct uwo_error *error);
+
+/* After uwo_lab_finish.  result->size must be set.  Returns UWO_OK or UWO_E_INVALID. */
+int uwo_lab_result(const struct uwo_lab *lab, struct uwo_lab_result *result);
+
+/* So many millionths of the waits are not longer than this, 0.4 % more or less; 0 when there are
+ * none. */
+int64_t uwo_lab_quantile(const struct uwo_lab *lab, uint32_t millionths);
+
+/* NULL is allowed. */
+void uwo_lab_destroy(struct uwo_lab *lab);
+
+/* A whole run over arrays made beforehand.  Everything is borrowed during the call. */
+struct uwo_lab_job {
+    size_t size;
+    struct uwo_lab_options options; /* UWO_LAB_ASK is not allowed here */
+    const int64_t *arrivals;
+    const int64_t *services;
+    size_t count;
+    struct uwo_lab_result result; /* filled */
+    int status;                   /* filled: UWO_OK or a failure */
+};
+
+/* Run one after the other.  Returns UWO_OK, or the first failure: that of the first job whose
+ * status is negative; those behind it are not run. */
+int uwo_lab_run(struct uwo_lab_job *jobs, size_t count, struct uwo_error *error);
 
 /* ---- Information -------------------------------------------------------- */
 

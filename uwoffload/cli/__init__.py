@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import __version__, get_cflags, get_libs
 from ..errors import CannotStart, ConfigError, UwoffloadError
 from ..serving import said
-from . import bench, demo, options, run, serve, stats
+from . import bench, cheaper, demo, lab, options, run, serve, stats
 
 COMMAND_LINE = "command line:"  # where a wrong option stands: a mistake in the usage
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--cflags", action="store_true", help="print flags for compiling a C host")
     top.add_argument("--libs", action="store_true", help="print flags for linking a C host")
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (serve, run, options, stats, demo, bench):
+    for module in (serve, run, options, stats, cheaper, lab, demo, bench):
         module.add_to(commands)
     return top
 

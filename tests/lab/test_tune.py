@@ -1,0 +1,235 @@
+"""Tuning: what is chosen keeps the budget, is found again, and is checked on what was not seen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uwoffload.errors import InvalidArgument
+from uwoffload.lab.cases import seeded
+from uwoffload.lab.compare import COST, HARM
+from uwoffload.lab.crew import Crew
+from uwoffload.lab.fronts import Point
+from uwoffload.lab.pool import Pool
+from uwoffload.lab.ranges import Range, around, given_ranges, ranges_of, spread
+from uwoffload.lab.rules import parse
+from uwoffload.lab.tune import Budget, tune
+
+POOL = Pool(workers_max=10, workers_min=2)
+CASES = seeded("square", range(4), horizon=240)
+
+
+def tuned(budget, rules=("spare",), **options):
+    options = {"candidates": 6, **options}
+    return tune([parse(rule) for rule in rules], CASES[::2], CASES[1::2], POOL, budget, **options)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return tuned(Budget(over_share=0.3), ("spare", "static:10"))
+
+
+# ---- ranges ----
+
+
+@given(st.integers(0, 1000), st.integers(0, 10_000), st.floats(0, 1))
+def test_parts_of_a_range_lie_in_it(low, width, part):
+    """
+    Both ends are reached, and the way back leads to the same value.
+    """
+    one = Range("knob", low, low + width)
+
+    assert one.low <= one.at(part) <= one.high
+    assert (one.at(0), one.at(1)) == (one.low, one.high)
+    assert one.at(one.part(one.at(part))) == one.at(part)
+
+
+def test_knobs_that_are_given_are_not_searched():
+    """
+    Only what the rule leaves open; a range of one's own is taken.
+    """
+    ranges = ranges_of(parse("busyness:busy_max=70,workers_step=2"), POOL, {"busy_min": (5, 9)})
+
+    names = {one.name for one in ranges}
+    assert "busy_min" in names
+    assert not {"busy_max", "workers_step"} & names
+    assert Range("busy_min", 5, 9) in ranges
+
+
+def test_ranges_of_knobs_that_no_rule_has_are_named():
+    """
+    The nearest name stands in the message.
+    """
+    with pytest.raises(InvalidArgument, match='did you mean "busy_max"'):
+        given_ranges(["busy_maxx=3..5"], [parse("busyness")])
+
+
+def test_candidates_spread_over_every_knob():
+    """
+    Latin hypercube: of n candidates each n-th part of a range has one, where all are sound.
+    """
+    rule = parse("spare")
+    ranges = [Range("check_interval_overload", 0, 79), Range("workers_min", 1, 8)]
+
+    found = spread(rule, ranges, 8, random.Random(1), POOL)
+
+    assert len({one.values["workers_min"] for one in found}) >= 5
+    assert all(1 <= one.values["workers_min"] <= 8 for one in found)
+    assert found == spread(rule, ranges, 8, random.Random(1), POOL)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_candidates_and_neighbours_are_sound(seed):
+    """
+    A rule that takes only some combinations is asked before.
+    """
+    rule, rng = parse("busyness"), random.Random(seed)
+    ranges = ranges_of(rule, POOL, {})
+
+    found = spread(rule, ranges, 5, rng, POOL)
+    for one in found:
+        for near in (one, *around(one, ranges, 0.2, 2, rng, POOL)):
+            assert near.values["busy_min"] <= near.values["busy_max"]
+            near.build(POOL)
+
+
+# ---- budgets ----
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"over_share": 0.1, "mean_workers": 3}, {"over_share": 1.0}, {"over_share": -0.1},
+     {"mean_workers": 0}],
+)  # fmt: skip
+def test_a_wrong_budget_is_refused(values):
+    """
+    One of the two, within its range.
+    """
+    with pytest.raises(InvalidArgument):
+        Budget(**values)
+
+
+def test_inside_the_budget_the_least_of_the_other_counts():
+    """
+    Outside of it, how far.
+    """
+    cheap, good, best = Point(100, 0.5), Point(200, 0.009), Point(300, 0.001)
+
+    by_harm, by_cost = Budget(over_share=0.01), Budget(mean_workers=2.5)
+    assert min((cheap, good, best), key=lambda one: by_harm.order(one, 100)) == good
+    assert min((cheap, good, best), key=lambda one: by_cost.order(one, 100)) == good
+    assert by_harm.holds(good, 100)
+    assert not by_harm.holds(cheap, 100)
+
+
+def test_a_budget_out_of_reach_gives_way_a_little():
+    """
+    To the least that was seen and a twentieth more: the last of it would cost anything.
+    """
+    points = [Point(100, 0.5), Point(200, 0.2), Point(1000, 0.199)]
+
+    near = Budget(over_share=0.01).attainable(points, 100)
+
+    assert near.over_share == pytest.approx(0.199 * 1.05)
+    assert min(points, key=lambda one: near.order(one, 100)) == points[1]
+    assert Budget(over_share=0.3).attainable(points, 100) == Budget(over_share=0.3)
+    assert Budget(mean_workers=0.5).attainable(points, 100).mean_workers == pytest.approx(1.05)
+
+
+# ---- the search ----
+
+
+def test_the_chosen_keeps_the_budget_for_less(found):
+    """
+    On what was searched: within the share, and cheaper than the largest pool.
+    """
+    every = {point.name: point for points in found.tried.values() for point in points}
+
+    assert found.on_search == every[str(found.chosen)]
+    assert found.on_search.harm <= 0.3
+    assert found.on_search.cost < every["static:10"].cost
+    assert found.chosen.algorithm == "spare"
+
+
+def test_defaults_are_among_those_tried_and_checked(found):
+    """
+    So it shows what the search was good for.
+    """
+    assert "spare" in {point.name for point in found.tried["spare"]}
+    assert set(found.check.rules) >= {"spare", "static:10", str(found.chosen)}
+
+
+def test_the_check_is_on_loads_that_the_search_has_not_seen(found):
+    """
+    Other seeds than those of the search.
+    """
+    assert {record["seed"] for record in found.check.records} == {1, 3}
+    assert found.on_check.cost == pytest.approx(
+        found.check.mean("square", str(found.chosen), COST).mean
+    )
+    assert found.holds == (found.check.mean("square", str(found.chosen), HARM).mean <= 0.3)
+    assert found.against("static:10", COST).high < 0
+
+
+def test_the_same_seed_finds_the_same(found):
+    """
+    Also when threads compute.
+    """
+    with Crew("threads", jobs=2) as crew:
+        again = tuned(Budget(over_share=0.3), ("spare", "static:10"), crew=crew)
+
+    assert (again.chosen, again.tried) == (found.chosen, found.tried)
+
+
+def test_nothing_that_was_tried_is_better_than_the_front(found):
+    """
+    No point lies below the line from corner to corner.
+    """
+    corners = found.front
+    for points in found.tried.values():
+        for point in points:
+            assert any(one.cost <= point.cost and one.harm <= point.harm for one in corners) or any(
+                one.cost > point.cost for one in corners
+            )
+
+
+def test_workers_as_a_budget():
+    """
+    At most so many on average, for the least harm.
+    """
+    few, many = (tuned(Budget(mean_workers=count)) for count in (4.0, 6.0))
+
+    assert few.on_search.cost / 240 <= 4.0
+    assert few.on_search.cost < many.on_search.cost <= 6.0 * 240
+    assert few.on_search.harm > many.on_search.harm
+
+
+def test_knobs_that_do_not_matter_stay_at_their_default():
+    """
+    `manual` has none, and the limits make no difference to a pool that nothing changes.
+    """
+    chosen = tuned(Budget(over_share=0.9), ("manual:workers_min=3",)).chosen
+
+    assert str(chosen) == "manual:workers_min=3"
+
+
+def test_what_is_done_is_told():
+    """
+    `each` is called with how many more settings were computed.
+    """
+    counts = []
+    tuned(Budget(over_share=0.1), each=counts.append)
+
+    assert sum(counts) > 12
+
+
+def test_a_search_needs_both_parts():
+    """
+    Without a part to check on there is no telling.
+    """
+    with pytest.raises(InvalidArgument, match="check on"):
+        tune([parse("spare")], CASES, [], POOL, Budget(over_share=0.1))

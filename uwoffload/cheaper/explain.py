@@ -1,0 +1,126 @@
+"""Which rule fired for a set of readings, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidArgument
+from .readings import Readings
+from .rule import Rule
+from .scaler import Scaler
+from .table import FIXED
+from .verdict import Verdict
+
+BEGIN_US = 1_000_000_000  # of readings that do not say when they were made
+LETTERS_SHOWN = 24
+
+HEAD = (
+    "check",
+    "at s",
+    "workers",
+    "queue",
+    "decided",
+    "start",
+    "stop",
+    "pending",
+    "limited by",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check: what was measured, and what was answered."""
+
+    readings: Readings
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a line of JSON."""
+        return {"workers": self.readings.letters, **self.verdict._asdict()}
+
+    def cells(self, number: int) -> tuple[object, ...]:
+        """A row of the table."""
+        readings, verdict = self.readings, self.verdict
+        letters = readings.letters
+        return (
+            number,
+            f"{readings.mono_us / 1e6:g}",
+            letters if len(letters) <= LETTERS_SHOWN else letters[: LETTERS_SHOWN - 3] + "...",
+            readings.listen_queue,
+            f"{verdict.delta:+d}" if verdict.fired else "no check",
+            _numbers(verdict.start),
+            _numbers(verdict.stop),
+            verdict.pending,
+            verdict.limited_by or "-",
+            verdict.reason,
+        )
+
+
+def explain(rule: Rule, ticks: Iterable[Readings]) -> Iterator[Step]:
+    """One step for each readings, from a rule that begins at the first of them.
+
+    Readings without a time follow one check interval after those before.  The profiles of
+    uWSGI only arm at their first call; it is made here one interval ahead.
+    """
+    scaler = Scaler(rule)
+    interval, now = rule.check_interval_us, BEGIN_US
+    for number, readings in enumerate(ticks):
+        if not (readings.mono_us or readings.wall_us or readings.wall_s):
+            readings = readings.copy().at(now)
+        if number == 0:
+            _arm(scaler, readings, interval)
+        now = (readings.mono_us or readings.wall_us or readings.wall_s * 10**6) + interval
+        yield Step(readings, scaler.tick(readings))
+
+
+def _arm(scaler: Scaler, readings: Readings, interval_us: int) -> None:
+    if scaler.rule.profile == FIXED:
+        return
+    before = readings.copy()
+    before.wall_s = max(readings.wall_s - max(interval_us // 10**6, 1), 1)
+    before.wall_us = max(readings.wall_us - max(interval_us, 10**6), 0)
+    before.manual = 0
+    scaler.begin(before)
+    scaler.tick(before)
+
+
+def parse(text: str, name: str) -> list[Readings]:
+    """Readings out of JSON: an object, a list of them, or one in each line.
+
+    Raises InvalidArgument, which names the line or the element.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        found = list(_lines(text, name, error))
+    listed: Sequence[Any] = found if isinstance(found, list) else [found]
+    if not listed:
+        raise InvalidArgument(f"{name}: no readings in it")
+    made = []
+    for number, each in enumerate(listed, 1):
+        try:
+            made.append(Readings.from_dict(each))
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{name}: readings {number}: {error}") from None
+    return made
+
+
+def _lines(text: str, name: str, whole: ValueError) -> Iterator[Any]:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise InvalidArgument(f"{name}: no readings in it")
+    for number, line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            shown = whole if len(lines) == 1 else error
+            raise InvalidArgument(f"{name}: line {number}: no JSON: {shown}") from None
+
+
+def _numbers(numbers: tuple[int, ...]) -> str:
+    shown = " ".join(map(str, numbers[:6])) + (" ..." if len(numbers) > 6 else "")
+    return shown or "-"

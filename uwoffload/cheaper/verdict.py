@@ -1,0 +1,51 @@
+"""What a rule answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._bridge import lib, text
+from .table import names_of
+
+if TYPE_CHECKING:
+    from .._core import CData
+
+LIMITS: tuple[str | None, ...] = (None, *names_of(lib.uwo_scale_limit_name)[1:])
+MEMORY = ("rss_soft", "rss_hard")
+
+
+class Verdict(NamedTuple):
+    """What a rule answers at one check.
+
+    An algorithm of your own gives `delta` and `reason`; the rest is filled in by
+    the rule around it.
+    """
+
+    delta: int
+    """Workers to start (+) or to stop (-).  Of a tick in profile "fixed": what is done."""
+    reason: str = ""
+    start: tuple[int, ...] = ()
+    """Numbers of the workers to start."""
+    stop: tuple[int, ...] = ()
+    pending: int = 0
+    """Stops carried over to the next check, 0 or less; profiles of uWSGI only."""
+    limited_by: str | None = None
+    """What stood between the decision and what is done: "workers_max", "rss_soft" ..."""
+    fired: bool = True
+    """False: it is not yet time for a check, and nothing has changed."""
+
+    @property
+    def memory_spoke(self) -> bool:
+        """Whether a memory limit changed what is done."""
+        return self.limited_by in MEMORY
+
+
+class Reasons(dict["CData", str]):
+    """The texts of the core by their address; they live for ever, so each is decoded once."""
+
+    def __missing__(self, address: CData) -> str:
+        found = self[address] = text(address) if address else ""
+        return found
+
+
+REASONS = Reasons()

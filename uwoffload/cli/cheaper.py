@@ -1,0 +1,163 @@
+"""`uwoffload cheaper list` and `explain`: the scaling algorithms, and what they would do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidArgument
+from .table import table
+
+KNOB_HEAD = ("knob", "default", "allowed", "unit", "option of the ini", "what it does")
+LIMITS = {  # option: parameter, kind, what it is
+    "--workers-min": ("workers_min", int, "fewest workers [1]"),
+    "--workers-step": ("workers_step", int, "most started at one check [1]"),
+    "--check-interval": ("check_interval", float, "seconds between two checks [1]"),
+    "--rss-soft": ("rss_soft", int, "bytes from which none is started [no limit]"),
+    "--rss-hard": ("rss_hard", int, "bytes from which one is stopped [no limit]"),
+}
+VALUES = {
+    "--queue": ("listen_queue", "connections in the listen queue"),
+    "--waiting": ("waiting", "requests accepted that wait for a worker"),
+    "--oldest-wait-us": ("oldest_wait_us", "how long the oldest of them has waited"),
+    "--arrivals": ("arrivals", "requests since the check before"),
+    "--completions": ("completions", "the same, ended"),
+    "--memory-total": ("memory_total", "bytes of all workers"),
+    "--manual": ("manual", "changes by hand, as in 2 or -1"),
+}
+EPILOGUE = """
+Knobs are given as options: --check-interval-overload 5.  --workers is a word, one letter per
+slot: i idle, b busy, s starting, D draining, C cheaped, z dead; repeated, it is the next check.
+FILE has an object per check, {"workers": "iibC", "listen_queue": 3} or with a list of objects
+under "workers"; "-" is the standard input.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    command = commands.add_parser("cheaper", help="scaling algorithms: list, explain")
+    command.set_defaults(run=lambda _: command.print_help() or 2)
+    parts = command.add_subparsers(title="commands", metavar="COMMAND")
+
+    listing = parts.add_parser("list", help="every algorithm, its knobs, defaults and units")
+    listing.add_argument("names", nargs="*", metavar="ALGO", help="only these")
+    listing.set_defaults(run=run_list)
+
+    part = parts.add_parser(
+        "explain",
+        help="what an algorithm does for a set of readings, and why",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    part.add_argument("algorithm", metavar="ALGO")
+    source = part.add_mutually_exclusive_group(required=True)
+    source.add_argument("--workers", action="append", metavar="LETTERS", help='as in "iibbC"')
+    source.add_argument("--readings", metavar="FILE", help="JSON, or JSON lines")
+    part.add_argument("--profile", default="fixed", help="fixed, uwsgi-2.0 or uwsgi-2.1 [fixed]")
+    part.add_argument("--ticks", type=int, metavar="N", help="repeat the last readings so often")
+    part.add_argument("--json", action="store_true", help="a line of JSON per check")
+    for option, (_, kind, what) in LIMITS.items():
+        part.add_argument(option, type=kind, metavar="N", help=what)
+    for option, (_, what) in VALUES.items():
+        part.add_argument(option, type=int, metavar="N", help=what)
+    part.set_defaults(run=run_explain, takes_options=True)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """A table per algorithm."""
+    from ..cheaper.table import FIXED, algorithms, find
+
+    found = [find(name) for name in options.names] or list(algorithms().values())
+    for number, info in enumerate(found):
+        print(f"{chr(10) if number else ''}{info.name}: {info.summary}")
+        print(f"profiles: {', '.join(info.profiles)}")
+        rows = [
+            (k.name, k.default, f"{k.min} to {k.max}", k.unit, k.option or "-", k.help)
+            for k in info.knobs
+        ]
+        print(table(KNOB_HEAD, rows) if rows else "no knobs")
+    print(f"\nWhat is allowed is so in profile {FIXED}; the others take what uWSGI takes.")
+    return 0
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """A row per check."""
+    from ..cheaper.explain import HEAD, explain
+    from ..cheaper.table import find
+
+    info = find(options.algorithm)
+    algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
+    ticks = readings_of(options)
+    limits = {name: getattr(options, name) for name, _, _ in LIMITS.values()}
+    rule = algo.rule(ticks[0].workers_max, **limits)
+    steps = explain(rule, ticks)
+    if options.json:
+        for step in steps:
+            print(json.dumps(step.to_dict()))
+        return 0
+    rows = [step.cells(number) for number, step in enumerate(steps, 1)]
+    print(f"{info.name}, profile {options.profile}: {info.summary}")
+    given = ", ".join(f"{name} {value}" for name, value in algo.knobs.items())
+    limits["workers_max"] = ticks[0].workers_max
+    around = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
+    print(f"knobs: {given or 'none'}; limits: {around}\n")
+    print(table(HEAD, rows))
+    return 0
+
+
+def knobs_of(words: list[str], info: Any) -> dict[str, int]:
+    """`--knob value` or `--knob=value`, again and again.  Raises InvalidArgument."""
+    from ..cheaper.table import near
+
+    found: dict[str, int] = {}
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not option.startswith("--"):
+            raise InvalidArgument(f"{word!r:.80} is no option; write --knob value")
+        name = option.removeprefix("--").replace("-", "_")
+        known = [each.name for each in info.knobs]
+        others = [n for n, _, _ in LIMITS.values()] + [n for n, _ in VALUES.values()]
+        hint = near(name, [*known, *others])
+        if name not in known and hint:
+            raise InvalidArgument(f"{option:.80}{hint.replace('_', '-')}")
+        knob = info.knob(name)
+        if not equals:
+            value = next(rest, "")
+        try:
+            found[knob.name] = int(value)
+        except ValueError:
+            raise InvalidArgument(f"{knob.name}: {value!r:.80}; allowed: {knob.allowed}") from None
+    return found
+
+
+def readings_of(options: argparse.Namespace) -> list[Any]:
+    """What is to be explained.  Raises InvalidArgument, OSError."""
+    from ..cheaper.explain import parse
+    from ..cheaper.readings import Readings
+
+    values = {
+        name: value
+        for option, (name, _) in VALUES.items()
+        if (value := getattr(options, option.removeprefix("--").replace("-", "_"))) is not None
+    }
+    if options.workers:
+        found = [Readings.from_dict({**values, "workers": word}) for word in options.workers]
+    else:
+        if values:
+            raise InvalidArgument(f"{next(iter(values))}: it stands in the file of --readings")
+        if options.readings == "-":
+            text = sys.stdin.read()
+        else:
+            text = Path(options.readings).read_text(encoding="utf-8", errors="replace")
+        found = parse(text, options.readings)
+    if options.ticks is not None and options.ticks < 1:
+        raise InvalidArgument(f"ticks: {options.ticks}; allowed: 1 or more")
+    timed = found[-1].copy()
+    timed.wall_s = timed.wall_us = timed.mono_us = 0
+    timed.manual = 0
+    return found + [timed] * ((options.ticks or len(found)) - len(found))

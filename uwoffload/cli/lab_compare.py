@@ -1,0 +1,123 @@
+"""`uwoffload lab compare`: all rules, many loads and seeds, the same requests for each."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from . import lab_arguments as arguments
+from . import lab_options as shared
+from .lab_run import show, watched, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..lab.cases import Record
+    from ..lab.compare import Comparison
+
+SEEDS = 10
+
+
+def add_to(commands: Any) -> argparse.ArgumentParser:
+    """Add the command."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        "compare",
+        help="all rules over a catalogue of loads, with intervals",
+        epilog=arguments.EPILOG,
+        usage="%(prog)s [RULE ...] [OPTIONS]",
+    )
+    arguments.add_rules(command)
+    row = arguments.Row("--against", "RULE", "differences to this one; default: the first")
+    arguments.add(command.add_argument_group("differences"), [row])
+    arguments.add_load(command, seeds=SEEDS, seeds_are="runs, or parts of a trace", loads="all")
+    arguments.add_pool(command)
+    arguments.add_crew(command)
+    arguments.add_output(command)
+    return command
+
+
+def run(given: argparse.Namespace) -> int:
+    """Tables with intervals; JSON lines; a report."""
+    from ..lab.compare import compare
+    from ..lab.progress import progress
+    from ..lab.rules import parse
+    from ..lab.tables import line, write_lines
+
+    pool = shared.pool_of(given)
+    rules = shared.contenders(given)
+    cases = shared.cases_of(given)
+    with shared.usage():
+        against = str(parse(given.against)) if given.against else str(rules[0])
+    if against not in map(str, rules):
+        raise shared.UsageError(f"--against {given.against}: it is not among the rules")
+    with contextlib.ExitStack() as stack:
+        lines = shared.json_file(given, stack)
+        crew = shared.crew_of(given, stack, len(cases))
+        advance = stack.enter_context(progress("simulating", len(cases) * len(rules)))
+
+        def each(records: Sequence[Record]) -> None:
+            advance(len(records))
+            if lines:
+                lines.write("".join(map(line, records)))
+
+        comparison = compare(
+            rules,
+            cases,
+            pool,
+            wait_target_us=shared.wait_target_us(given),
+            with_bounds=not given.no_bounds,
+            crew=crew,
+            each=each,
+        )
+        if lines:
+            write_lines(
+                ({"summary": True, **record} for record in comparison.summary(against)), lines
+            )
+    if given.html:
+        runs = watched(given, comparison, cases, rules, pool)
+        write_report(given, comparison, runs, pool)
+    if given.json != "-":
+        show(comparison)
+        show_differences(comparison, against)
+    return 0
+
+
+def show_differences(comparison: Comparison, against: str) -> None:
+    """Of each rule to one, paired, with 95 % intervals."""
+    from ..lab.compare import COST, HARM
+    from ..lab.tables import show
+
+    rows = []
+    for load in comparison.loads:
+        base = comparison.mean(load, against, COST).mean
+        for rule in comparison.rules:
+            if rule == against:
+                continue
+            cost = comparison.difference(load, rule, against, COST)
+            harm = comparison.difference(load, rule, against, HARM)
+            rows.append(
+                (
+                    load,
+                    rule,
+                    f"{cost.mean / base:+.1%}",
+                    f"[{cost.low / base:+.1%}, {cost.high / base:+.1%}]",
+                    f"{harm.mean * 100:+.2f}",
+                    f"[{harm.low * 100:+.2f}, {harm.high * 100:+.2f}]",
+                    verdict(cost, harm),
+                )
+            )
+    print()
+    head = ("load", "rule", "cost", "95 %", "over target, points", "95 %", "")
+    show(head, rows, title=f"Beside {against}, run by run on the same requests:")
+
+
+def verdict(cost: Any, harm: Any) -> str:
+    """What the two intervals say together."""
+    better = [one.high < 0 for one in (cost, harm)]
+    worse = [one.low > 0 for one in (cost, harm)]
+    if any(better) and not any(worse):
+        return "better"
+    if any(worse) and not any(better):
+        return "worse"
+    return "a trade" if any(better) else "no difference"

@@ -1,0 +1,131 @@
+"""All rules over many loads and seeds, each rule on the very same loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import InvalidArgument
+from .cases import BOUNDS, WAIT_TARGET_US, Case, Record, tasks
+from .confidence import Interval, interval, paired
+from .crew import Crew
+from .fronts import Point, front
+from .rules import Contender, parse
+from .simulate import Pool
+
+COST, HARM = "worker_seconds", "over_share"
+MEASURES = (COST, HARM)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Records of several rules on several loads and seeds."""
+
+    records: Sequence[Record]
+
+    @cached_property
+    def _by(self) -> dict[tuple[str, str], list[Record]]:
+        by: dict[tuple[str, str], list[Record]] = {}
+        for record in self.records:
+            by.setdefault((record["load"], record["rule"]), []).append(record)
+        return {key: sorted(found, key=lambda record: record["seed"]) for key, found in by.items()}
+
+    @property
+    def loads(self) -> list[str]:
+        """Names, in the order in which they came."""
+        return list(dict.fromkeys(load for load, _ in self._by))
+
+    @property
+    def rules(self) -> list[str]:
+        """The same of the rules."""
+        return list(dict.fromkeys(rule for _, rule in self._by))
+
+    def values(self, load: str, rule: str, measure: str) -> list[float]:
+        """One value per seed, in the order of the seeds."""
+        if (load, rule) not in self._by:
+            raise InvalidArgument(f"no result of rule {rule!r} on load {load!r}")
+        return [float(record[measure]) for record in self._by[load, rule]]
+
+    def mean(self, load: str, rule: str, measure: str) -> Interval:
+        """Over the seeds."""
+        return interval(self.values(load, rule, measure))
+
+    def difference(self, load: str, rule: str, other: str, measure: str) -> Interval:
+        """Of rule - other, seed by seed: what both owe to the load falls out."""
+        return paired(self.values(load, rule, measure), self.values(load, other, measure))
+
+    def points(self, load: str) -> list[Point]:
+        """Cost and harm of each rule, means over the seeds."""
+        return [
+            Point(self.mean(load, rule, COST).mean, self.mean(load, rule, HARM).mean, rule)
+            for rule in self.rules
+            if (load, rule) in self._by
+        ]
+
+    def front(self, load: str) -> list[Point]:
+        """The rules that no other beats in both."""
+        return front(self.points(load))
+
+    def summary(self, against: str = "") -> list[Record]:
+        """A line per load and rule: means, intervals, ratios; differences to the rule `against`."""
+        lines = []
+        for load in self.loads:
+            best = {point.name for point in self.front(load)}
+            for rule in self.rules:
+                if (load, rule) in self._by:
+                    lines.append(self._line(load, rule, against, rule in best))
+        return lines
+
+    def _line(self, load: str, rule: str, against: str, on_front: bool) -> Record:
+        found = self._by[load, rule]
+        line: Record = {"load": load, "rule": rule, "seeds": len(found), "front": on_front}
+        for name, value in found[0].items():
+            if name not in line and isinstance(value, int | float):
+                line[name] = sum(record[name] for record in found) / len(found)
+        for measure in MEASURES:
+            _, line[f"{measure}_low"], line[f"{measure}_high"] = self.mean(load, rule, measure)
+            if against and rule != against:
+                gap = self.difference(load, rule, against, measure)
+                line[f"{measure}_less"], low, high = gap
+                line[f"{measure}_less_low"], line[f"{measure}_less_high"] = low, high
+        return line
+
+
+def compare(
+    rules: Iterable[str | Contender],
+    cases: Sequence[Case],
+    pool: Pool,
+    *,
+    wait_target_us: int = WAIT_TARGET_US,
+    price_us: int | None = None,
+    with_bounds: bool = True,
+    crew: Crew | None = None,
+    each: Callable[[Sequence[Record]], None] | None = None,
+) -> Comparison:
+    """Try every rule on every case.  `each` is called with the records of a case as they come.
+
+    Cases come from `seeded(name, seeds)` or `blocks(load, count)`.
+    """
+    asked = [parse(rule) if isinstance(rule, str) else rule for rule in rules]
+    if not asked or not cases:
+        raise InvalidArgument("a comparison needs at least one rule and one load")
+    for rule in asked:
+        rule.build(pool)  # what is not sound is told before anything runs
+    work = tasks(
+        cases,
+        asked,
+        pool,
+        wait_target_us=wait_target_us,
+        price_us=price_us,
+        with_bounds=with_bounds,
+    )
+    records: list[Record] = []
+    for _, found in (crew or Crew()).compute(work):
+        records += found
+        if each:
+            each(found)
+    return Comparison(records)
+
+
+__all__ = ["BOUNDS", "Comparison", "compare"]

@@ -1,0 +1,154 @@
+"""The report: one HTML file with tables, pictures, and what is needed to run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .. import __version__
+from . import page
+from .cases import BOUNDS, Record
+from .compare import Comparison
+from .fronts import Point
+from .plots import Run, pareto, search, timeline
+from .tables import milliseconds, number, percent
+
+SHORT = {
+    "work": "work",
+    "zero_wait": "0-wait",
+    "zero_wait_priced": "priced",
+    "right_sizing": "path",
+    "static_pool": "static",
+}
+LINES = {name: text for name, text in BOUNDS.items() if name != "right_sizing"}  # in the plot
+HEAD = (
+    "rule",
+    "worker-s",
+    "over target",
+    "p50 wait",
+    "p99 wait",
+    "longest queue",
+    "rejected",
+    "starts",
+    "flaps",
+    *(f"/ {short}" for short in SHORT.values()),
+    "front",
+)
+
+
+def legend() -> str:
+    """What the columns with a slash are."""
+    said = "; ".join(f"{SHORT[name]}: {text}" for name, text in BOUNDS.items())
+    return f"Cost / bound ({said}).  *: no other rule is better in both cost and harm."
+
+
+def row(record: Record) -> list[str]:
+    """A line of the table, from a record or from means of records."""
+    return [
+        str(record["rule"]),
+        number(record["worker_seconds"], 4),
+        percent(record["over_share"]),
+        milliseconds(record["wait_p50_us"]),
+        milliseconds(record["wait_p99_us"]),
+        number(record["queue_max"]),
+        number(record["rejected"]),
+        number(record["spawns"]),
+        number(record["flaps"]),
+        *(ratio(record, name) for name in BOUNDS),
+        "*" if record.get("front") else "",
+    ]
+
+
+def ratio(record: Record, name: str) -> str:
+    """Worker-seconds over a bound."""
+    value = record.get(f"ratio_{name}")
+    return "-" if value is None else f"{number(value)}"
+
+
+def report(
+    path: str | Path,
+    comparison: Comparison,
+    runs: Mapping[str, Sequence[Run]],
+    *,
+    title: str = "uwoffload lab",
+    wait_target_us: int,
+    facts: Mapping[str, str],
+    tried: Mapping[str, Sequence[Point]] | None = None,
+    chosen: Point | None = None,
+    settings: Mapping[str, str] | None = None,
+    words: str = "",
+) -> None:
+    """Write the page.
+
+    runs: for each load the rules that were watched on it.  facts: how to run it again.
+    tried, chosen, settings, words: of a search for knobs, and what it found.
+    """
+    parts = [page.note(lead(comparison, wait_target_us))]
+    if tried and chosen:
+        parts += [
+            page.heading("The search"),
+            page.figure(
+                search(tried, chosen, "search"),
+                "Every setting that was tried, on the part of the load that was tuned on. The "
+                "tables below are of the part that was not.",
+            ),
+        ]
+    if words:
+        parts.append(page.note(words))
+    for name, text in (settings or {}).items():
+        parts += [page.heading(name), page.code(text)]
+    for index, load in enumerate(comparison.loads):
+        parts.append(
+            page.folded(
+                f"Load: {load}",
+                of_load(comparison, load, runs.get(load, ()), wait_target_us, f"load{index}"),
+                is_open=index == 0 or len(comparison.loads) < 4,
+            )
+        )
+    parts += [
+        page.heading("To run it again"),
+        page.facts({**facts, "version": f"uwoffload {__version__}"}),
+    ]
+    Path(path).write_text(page.page(title, parts), encoding="utf-8")
+
+
+def lead(comparison: Comparison, wait_target_us: int) -> str:
+    """The words at the top."""
+    runs = len({record["seed"] for record in comparison.records})
+    rules, loads = len(comparison.rules), len(comparison.loads)
+    return (
+        f"{counted(rules, 'rule')} on {counted(loads, 'load')}, {counted(runs, 'run')} of each; "
+        "all rules on the very same requests. Cost is worker-seconds; harm is the share of "
+        f"requests that wait longer than {milliseconds(wait_target_us)} or are rejected. {legend()}"
+    )
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 rule`, `2 rules`."""
+    return f"{count} {thing}{'s' * (count != 1)}"
+
+
+def of_load(
+    comparison: Comparison, load: str, runs: Sequence[Run], wait_target_us: int, name: str
+) -> list[str]:
+    """Table and pictures of a load."""
+    lines = [line for line in comparison.summary() if line["load"] == load]
+    known = {name: lines[0].get(f"bound_{name}") for name in LINES}
+    floor = {LINES[name]: value for name, value in known.items() if value and value == value}
+    parts = [
+        page.table(HEAD, [row(line) for line in lines], [bool(line["front"]) for line in lines]),
+        page.figure(
+            pareto(comparison, load, floor, f"{name}-front"),
+            "Cost against harm: down and to the left is better. Bars: 95 % intervals of the mean. "
+            "Upright lines: the exact bounds of the cost.",
+        ),
+    ]
+    if runs:
+        parts.append(
+            page.figure(
+                timeline(runs, wait_target_us, f"{name}-time"),
+                "One run of each rule. Area: workers that are ready, darker on top those that "
+                "start; line: demand, the workers that would be busy if nobody waited.",
+            )
+        )
+    return parts

@@ -1,0 +1,148 @@
+"""A grid over knobs: every combination on every load, streamed as JSON lines."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ..errors import InvalidArgument
+from .cases import WAIT_TARGET_US, Case, Record, Task, tasks
+from .compare import COST
+from .crew import Crew
+from .rules import Contender, names, near, parse, whole
+from .simulate import Pool
+from .tables import line
+
+POINTS_MAX = 1_000_000  # of a grid
+RULES_EACH = 8  # settings tried on a load by one task
+
+
+def axis(text: str) -> tuple[str, list[int]]:
+    """`busy_max=50,60,70`, `overload=1..5` or `busy_max=50..90/10`."""
+    name, equals, values = text.partition("=")
+    if not equals or not name or not values:
+        raise InvalidArgument(f"grid {text!r}: write NAME=1,2,3 or NAME=10..90/20")
+    found: list[int] = []
+    for item in values.split(","):
+        first, dots, rest = item.partition("..")
+        if not dots:
+            found.append(whole(item, f"grid {text!r}: {name}"))
+            continue
+        last, _, step = rest.partition("/")
+        low, high, by = (
+            whole(part or "1", f"grid {text!r}: {name}") for part in (first, last, step)
+        )
+        if by < 1 or high < low or (high - low) // by >= POINTS_MAX:
+            raise InvalidArgument(f"grid {text!r}: {item!r} is no range FROM..TO/STEP that grows")
+        found += range(low, high + 1, by)
+    return name, list(dict.fromkeys(found))
+
+
+def grid(rule: str | Contender, axes: Mapping[str, Sequence[int]], pool: Pool) -> list[Contender]:
+    """Every combination that is sound.  Raises InvalidArgument when none is."""
+    base = parse(rule) if isinstance(rule, str) else rule
+    for name in axes:
+        if name not in names(base):
+            raise InvalidArgument(f"rule {base}: no knob {name!r}{near(name, names(base))}")
+    count = 1
+    for values in axes.values():
+        count *= len(values)
+    if count > POINTS_MAX:
+        raise InvalidArgument(f"grid of {count:,} settings: {POINTS_MAX:,} are allowed")
+    found: list[Contender] = []
+    first: InvalidArgument | None = None
+    for values in itertools.product(*axes.values()):
+        setting = base.with_values(dict(zip(axes, values, strict=True)))
+        try:
+            setting.build(pool)
+        except InvalidArgument as error:
+            first = first or error
+            continue
+        found.append(setting)
+    if not found:
+        raise first or InvalidArgument("an empty grid")
+    return found
+
+
+def sweep(
+    rules: Sequence[Contender],
+    cases: Sequence[Case],
+    pool: Pool,
+    *,
+    wait_target_us: int = WAIT_TARGET_US,
+    price_us: int | None = None,
+    with_bounds: bool = True,
+    crew: Crew | None = None,
+    done: Iterable[Record] = (),
+) -> Iterator[list[Record]]:
+    """Records as they come, in the order of cases and rules.
+
+    done: records of points that need not be computed again.  Raises InvalidArgument for records
+    of another pool, load or wait target.
+    """
+    work = tasks(
+        cases,
+        rules,
+        pool,
+        wait_target_us=wait_target_us,
+        price_us=price_us,
+        with_bounds=with_bounds,
+        rules_each=RULES_EACH,
+    )
+    left = remaining(work, done)
+    return (records for _, records in (crew or Crew()).compute(left))
+
+
+def remaining(work: Iterable[Task], done: Iterable[Record]) -> list[Task]:
+    """What is left of the tasks."""
+    known = {
+        (record["load"], record["seed"], record["rule"]): record["conditions"] for record in done
+    }
+    left = []
+    for task in work:
+        case = task.case
+        found = {rule: known.get((case.name, case.seed, str(rule))) for rule in task.rules}
+        if any(conditions not in (None, task.conditions) for conditions in found.values()):
+            raise InvalidArgument(
+                f"{case}: the results so far are of another pool, load or wait target"
+            )
+        rules = tuple(rule for rule, conditions in found.items() if conditions is None)
+        if rules:
+            left.append(task.only(rules))
+    return left
+
+
+def records_in(path: Path) -> list[Record]:
+    """What a file of JSON lines has already; a last line cut short is cut off."""
+    found: list[Record] = []
+    with path.open("rb+") as file:
+        text = file.read()
+        whole_lines = text.rfind(b"\n") + 1
+        for number, one in enumerate(text[:whole_lines].decode("utf-8").splitlines(), 1):
+            try:
+                record = json.loads(one)
+                record["load"], record["seed"], record["rule"], record[COST], record["conditions"]
+            except (ValueError, KeyError, TypeError):
+                raise InvalidArgument(
+                    f"{path}: line {number} is no result of a sweep; give another file"
+                ) from None
+            found.append(record)
+        file.truncate(whole_lines)
+    return found
+
+
+def stream(
+    records: Iterable[Sequence[Record]], file: TextIO | None, each: Callable[[int], None]
+) -> list[Record]:
+    """Write them as they come, each line at once."""
+    kept: list[Record] = []
+    for found in records:
+        if file:
+            file.write("".join(map(line, found)))
+            file.flush()
+        kept += found
+        each(len(found))
+    return kept
