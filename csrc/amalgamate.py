@@ -15,8 +15,6 @@ from collections import Counter
 from pathlib import Path
 
 FOLDERS = ("base", "cheaper", "lab", "proto", "task", "site", "conn", "sys", "engine", "api")
-if not (Path(__file__).resolve().parent / "api" / "lab.c").exists():  # LAB-GUARD
-    FOLDERS = tuple(f for f in FOLDERS if f != "lab")  # LAB-GUARD
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 MACRO = re.compile(r"^#\s*define\s+(\w+)", re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -16,8 +16,6 @@ from cffi import FFI
 
 BEGIN, END = "/* cdef: begin */", "/* cdef: end */"
 FOLDERS = ("base", "cheaper", "lab", "proto", "task", "site", "conn", "sys", "engine", "api")
-if not (Path(__file__).resolve().parent / "api" / "lab.c").exists():  # LAB-GUARD
-    FOLDERS = tuple(f for f in FOLDERS if f != "lab")  # LAB-GUARD
 
 csrc = Path(os.path.relpath(Path(__file__).resolve().parent))  # from the project root
 

@@ -11,7 +11,7 @@
 
 enum { KNOB_OVERLOAD };
 
-static const struct uwo_scale_knob knobs[] = {
+static const struct uwo_scale_knob backlog_knobs[] = {
     [KNOB_OVERLOAD] = { .name = "check_num_overload",
                         .option = "cheaper-overload",
                         .unit = "requests",
@@ -20,6 +20,7 @@ static const struct uwo_scale_knob knobs[] = {
                         .min = 1,
                         .max = 1000000 },
 };
+SCALE_KNOBS_FIT(backlog_knobs);
 
 static struct uwo_scale_verdict backlog_decide(struct scale_state *state,
                                                const struct scale_input *input, const int64_t *knob)
@@ -50,9 +51,9 @@ static struct uwo_scale_verdict backlog_decide(struct scale_state *state,
 const struct scale_algo scale_backlog = {
     .info = { .name = "backlog",
               .summary = "by the length of the listen queue",
-              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .knob_count = sizeof(backlog_knobs) / sizeof(*backlog_knobs),
               .profiles = SCALE_EVERYWHERE,
               .step = 1,
-              .knobs = knobs },
+              .knobs = backlog_knobs },
     .decide = backlog_decide,
 };

@@ -16,74 +16,74 @@
 
 SCALE_STATE_FITS(BUSYNESS_WORDS);
 
-static const struct uwo_scale_knob knobs[] = {
-    [KNOB_WINDOW] = { .name = "check_interval_busy",
-                      .option = "cheaper-overload",
-                      .unit = "s",
-                      .help = "window over which busyness is measured",
-                      .value = 3,
-                      .min = 1,
-                      .max = 86400 },
-    [KNOB_MAX] = { .name = "busy_max",
-                   .option = "cheaper-busyness-max",
-                   .unit = "%",
-                   .help = "busier than this: start",
-                   .value = 50,
-                   .min = 1,
-                   .max = 100 },
-    [KNOB_MIN] = { .name = "busy_min",
-                   .option = "cheaper-busyness-min",
-                   .unit = "%",
-                   .help = "less busy than this: idle, stop in the end",
-                   .value = 25,
-                   .min = 0,
-                   .max = 99 },
-    [KNOB_MULTIPLIER] = { .name = "idle_cycles_max",
-                          .option = "cheaper-busyness-multiplier",
-                          .unit = "windows",
-                          .help = "to wait before a stop",
-                          .value = 10,
+static const struct uwo_scale_knob busyness_knobs[] = {
+    [BUSYNESS_WINDOW] = { .name = "check_interval_busy",
+                          .option = "cheaper-overload",
+                          .unit = "s",
+                          .help = "window over which busyness is measured",
+                          .value = 3,
                           .min = 1,
-                          .max = 1000000 },
-    [KNOB_PENALTY] = { .name = "idle_cycles_penalty",
-                       .option = "cheaper-busyness-penalty",
-                       .unit = "windows",
-                       .help = "added to that when a start follows soon after a stop",
-                       .value = 2,
-                       .min = 0,
-                       .max = 1000000 },
-    [KNOB_ALERT] = { .name = "queue_size",
-                     .option = "cheaper-busyness-backlog-alert",
-                     .unit = "requests",
-                     .help = "more in the queue: an emergency",
-                     .value = 33,
-                     .min = 0,
-                     .max = 1000000,
-                     .is_int = 1 },
-    [KNOB_EMERGENCY_MULTIPLIER] = { .name = "emergency_idle_cycles_max",
-                                    .option = "cheaper-busyness-backlog-multiplier",
-                                    .unit = "windows",
-                                    .help = "to wait before an emergency worker is stopped",
-                                    .value = 3,
-                                    .min = 1,
-                                    .max = 1000000 },
-    [KNOB_EMERGENCY_STEP] = { .name = "emergency_workers_step",
-                              .option = "cheaper-busyness-backlog-step",
-                              .unit = "workers",
-                              .help = "started at once in an emergency; 0: never",
-                              .value = 1,
-                              .min = 0,
-                              .max = 65535,
-                              .is_int = 1 },
-    [KNOB_NONZERO] = { .name = "queue_nonzero_delay",
-                       .option = "cheaper-busyness-backlog-nonzero",
-                       .unit = "s",
-                       .help = "a queue that was not empty for so long: an emergency",
-                       .value = 60,
+                          .max = 86400 },
+    [BUSYNESS_MAX] = { .name = "busy_max",
+                       .option = "cheaper-busyness-max",
+                       .unit = "%",
+                       .help = "busier than this: start",
+                       .value = 50,
                        .min = 1,
-                       .max = 86400 },
+                       .max = 100 },
+    [BUSYNESS_MIN] = { .name = "busy_min",
+                       .option = "cheaper-busyness-min",
+                       .unit = "%",
+                       .help = "less busy than this: idle, stop in the end",
+                       .value = 25,
+                       .min = 0,
+                       .max = 99 },
+    [BUSYNESS_MULTIPLIER] = { .name = "idle_cycles_max",
+                              .option = "cheaper-busyness-multiplier",
+                              .unit = "windows",
+                              .help = "to wait before a stop",
+                              .value = 10,
+                              .min = 1,
+                              .max = 1000000 },
+    [BUSYNESS_PENALTY] = { .name = "idle_cycles_penalty",
+                           .option = "cheaper-busyness-penalty",
+                           .unit = "windows",
+                           .help = "added to that when a start follows soon after a stop",
+                           .value = 2,
+                           .min = 0,
+                           .max = 1000000 },
+    [BUSYNESS_ALERT] = { .name = "queue_size",
+                         .option = "cheaper-busyness-backlog-alert",
+                         .unit = "requests",
+                         .help = "more in the queue: an emergency",
+                         .value = 33,
+                         .min = 0,
+                         .max = 1000000,
+                         .is_int = 1 },
+    [BUSYNESS_EMERGENCY_MULTIPLIER] = { .name = "emergency_idle_cycles_max",
+                                        .option = "cheaper-busyness-backlog-multiplier",
+                                        .unit = "windows",
+                                        .help = "to wait before an emergency worker is stopped",
+                                        .value = 3,
+                                        .min = 1,
+                                        .max = 1000000 },
+    [BUSYNESS_EMERGENCY_STEP] = { .name = "emergency_workers_step",
+                                  .option = "cheaper-busyness-backlog-step",
+                                  .unit = "workers",
+                                  .help = "started at once in an emergency; 0: never",
+                                  .value = 1,
+                                  .min = 0,
+                                  .max = 65535,
+                                  .is_int = 1 },
+    [BUSYNESS_NONZERO] = { .name = "queue_nonzero_delay",
+                           .option = "cheaper-busyness-backlog-nonzero",
+                           .unit = "s",
+                           .help = "a queue that was not empty for so long: an emergency",
+                           .value = 60,
+                           .min = 1,
+                           .max = 86400 },
 };
-SCALE_KNOBS_FIT(knobs);
+SCALE_KNOBS_FIT(busyness_knobs);
 
 enum { MICROSECONDS = 1000000 };
 
@@ -103,7 +103,7 @@ static uint64_t busyness_knob(const struct check *check, int number)
 {
     int64_t given = check->knob[number];
 
-    return (uint64_t)(given ? given : knobs[number].value);
+    return (uint64_t)(given ? given : busyness_knobs[number].value);
 }
 
 static void busyness_arm(struct check *check)
@@ -111,22 +111,22 @@ static void busyness_arm(struct check *check)
     uint64_t windows = check->word[MULTIPLIER];
 
     if (check->word[EMERGENCIES] > 0)
-        windows = busyness_knob(check, KNOB_EMERGENCY_MULTIPLIER);
+        windows = busyness_knob(check, BUSYNESS_EMERGENCY_MULTIPLIER);
     check->word[NEXT_STOP] = check->now + check->window * windows;
 }
 
 static void busyness_soften(struct check *check)
 {
-    if (check->word[MULTIPLIER] > busyness_knob(check, KNOB_MULTIPLIER))
+    if (check->word[MULTIPLIER] > busyness_knob(check, BUSYNESS_MULTIPLIER))
         --check->word[MULTIPLIER];
 }
 
 static struct uwo_scale_verdict busyness_emergency(struct check *check, const char *reason)
 {
-    uint64_t step = busyness_knob(check, KNOB_EMERGENCY_STEP);
+    uint64_t step = busyness_knob(check, BUSYNESS_EMERGENCY_STEP);
     int32_t started = scale_takeable(check->input, (uint32_t)step);
 
-    check->word[MULTIPLIER] = busyness_knob(check, KNOB_MULTIPLIER);
+    check->word[MULTIPLIER] = busyness_knob(check, BUSYNESS_MULTIPLIER);
     check->word[LAST_ACTION] = BUSYNESS_STARTED;
     busyness_arm(check); /* before the emergency counts: as there */
     check->word[EMERGENCIES] += (uint64_t)started;
@@ -170,7 +170,7 @@ static struct uwo_scale_verdict busyness_above(struct check *check)
 
         check->word[LAST_ACTION] = BUSYNESS_STARTED;
         if (since / check->overload / MICROSECONDS <= check->word[MULTIPLIER])
-            check->word[MULTIPLIER] += busyness_knob(check, KNOB_PENALTY);
+            check->word[MULTIPLIER] += busyness_knob(check, BUSYNESS_PENALTY);
         else
             busyness_soften(check);
         busyness_arm(check);
@@ -219,7 +219,7 @@ static struct uwo_scale_verdict busyness_queue(struct check *check, bool alert)
         check->word[NOT_EMPTY] = queue;
         check->word[SINCE] = queue ? check->now : check->word[SINCE];
     } else if (check->input->may_spawn && (check->now - check->word[SINCE]) / MICROSECONDS >=
-                                              busyness_knob(check, KNOB_NONZERO)) {
+                                              busyness_knob(check, BUSYNESS_NONZERO)) {
         check->word[SINCE] = check->now;
         return busyness_emergency(check, "emergency: the queue was not empty for too long");
     }
@@ -230,7 +230,7 @@ static struct uwo_scale_verdict busyness_as_uwsgi(struct check *check)
 {
     const struct scale_input *input = check->input;
     int32_t queue = (int32_t)input->readings->listen_queue;
-    bool alert = input->may_spawn && queue > (int32_t)busyness_knob(check, KNOB_ALERT) &&
+    bool alert = input->may_spawn && queue > (int32_t)busyness_knob(check, BUSYNESS_ALERT) &&
                  input->live < input->rule->workers_max;
 
     for (uint32_t i = 0; i < input->readings->worker_count; i++) {
@@ -243,11 +243,11 @@ static struct uwo_scale_verdict busyness_as_uwsgi(struct check *check)
         return busyness_queue(check, alert);
 
     uint64_t average = busyness_average(check);
-    if (average > busyness_knob(check, KNOB_MAX))
+    if (average > busyness_knob(check, BUSYNESS_MAX))
         return busyness_above(check);
     if (alert)
         return busyness_emergency(check, "emergency: the queue is too long");
-    if (average < busyness_knob(check, KNOB_MIN))
+    if (average < busyness_knob(check, BUSYNESS_MIN))
         return busyness_below(check);
     return busyness_between(check);
 }
@@ -259,8 +259,8 @@ static struct check busyness_check(struct scale_state *state, const struct scale
                            .worker = state->worker,
                            .input = input,
                            .knob = knob,
-                           .overload = (uint64_t)knob[KNOB_WINDOW],
-                           .window = (uint64_t)knob[KNOB_WINDOW] * MICROSECONDS,
+                           .overload = (uint64_t)knob[BUSYNESS_WINDOW],
+                           .window = (uint64_t)knob[BUSYNESS_WINDOW] * MICROSECONDS,
                            .now = input->readings->wall_us };
 }
 
@@ -273,7 +273,7 @@ static void busyness_begin(struct scale_state *state, const struct scale_input *
         busyness_fixed_begin(state, input, knob);
         return;
     }
-    state->word[MULTIPLIER] = busyness_knob(&check, KNOB_MULTIPLIER);
+    state->word[MULTIPLIER] = busyness_knob(&check, BUSYNESS_MULTIPLIER);
     state->word[CHECKED] = check.now;
     busyness_arm(&check);
 }
@@ -291,9 +291,9 @@ static struct uwo_scale_verdict busyness_decide(struct scale_state *state,
 
 static const char *busyness_refuse(const struct uwo_scale_rule *rule)
 {
-    if (rule->profile == UWO_PROFILE_FIXED && rule->knob[KNOB_MIN] >= rule->knob[KNOB_MAX])
+    if (rule->profile == UWO_PROFILE_FIXED && rule->knob[BUSYNESS_MIN] >= rule->knob[BUSYNESS_MAX])
         return "busy_min must be below busy_max";
-    if ((uint64_t)rule->knob[KNOB_WINDOW] * MICROSECONDS == 0)
+    if ((uint64_t)rule->knob[BUSYNESS_WINDOW] * MICROSECONDS == 0)
         return "check_interval_busy: a window of no length divides by zero; give 1 s or more";
     return NULL;
 }
@@ -301,10 +301,10 @@ static const char *busyness_refuse(const struct uwo_scale_rule *rule)
 const struct scale_algo scale_busyness = {
     .info = { .name = "busyness",
               .summary = "by the share of time that workers are busy",
-              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .knob_count = sizeof(busyness_knobs) / sizeof(*busyness_knobs),
               .profiles = SCALE_EVERYWHERE,
               .step = 1,
-              .knobs = knobs },
+              .knobs = busyness_knobs },
     .words = BUSYNESS_WORDS,
     .words_per_worker = BUSYNESS_WORKER_WORDS,
     .begin = busyness_begin,

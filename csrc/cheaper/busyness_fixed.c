@@ -15,7 +15,7 @@ enum { MICROSECONDS = 1000000 };
 
 static uint64_t busyness_fixed_window(const int64_t *knob)
 {
-    return (uint64_t)knob[KNOB_WINDOW] * MICROSECONDS;
+    return (uint64_t)knob[BUSYNESS_WINDOW] * MICROSECONDS;
 }
 
 static void busyness_fixed_arm(uint64_t *word, const struct scale_input *input, const int64_t *knob)
@@ -23,13 +23,13 @@ static void busyness_fixed_arm(uint64_t *word, const struct scale_input *input, 
     uint64_t windows = word[MULTIPLIER];
 
     if (word[EMERGENCIES] > 0)
-        windows = (uint64_t)knob[KNOB_EMERGENCY_MULTIPLIER];
+        windows = (uint64_t)knob[BUSYNESS_EMERGENCY_MULTIPLIER];
     word[NEXT_STOP] = input->readings->mono_us + busyness_fixed_window(knob) * windows;
 }
 
 static void busyness_fixed_soften(uint64_t *word, const int64_t *knob)
 {
-    if (word[MULTIPLIER] > (uint64_t)knob[KNOB_MULTIPLIER])
+    if (word[MULTIPLIER] > (uint64_t)knob[BUSYNESS_MULTIPLIER])
         --word[MULTIPLIER];
 }
 
@@ -76,7 +76,7 @@ static bool busyness_fixed_stale(uint64_t *word, const struct scale_input *input
     if (queue == 0 || !word[NOT_EMPTY])
         word[SINCE] = now;
     word[NOT_EMPTY] = queue > 0;
-    if (now - word[SINCE] < (uint64_t)knob[KNOB_NONZERO] * MICROSECONDS)
+    if (now - word[SINCE] < (uint64_t)knob[BUSYNESS_NONZERO] * MICROSECONDS)
         return false;
     word[SINCE] = now;
     return true;
@@ -90,19 +90,19 @@ static struct uwo_scale_verdict busyness_fixed_start(uint64_t *word,
     int32_t by_queue = 0, by_load = 0;
     uint64_t now = input->readings->mono_us;
 
-    if (emergency && knob[KNOB_EMERGENCY_STEP] > 0)
-        by_queue = scale_takeable(input, (uint32_t)knob[KNOB_EMERGENCY_STEP]);
+    if (emergency && knob[BUSYNESS_EMERGENCY_STEP] > 0)
+        by_queue = scale_takeable(input, (uint32_t)knob[BUSYNESS_EMERGENCY_STEP]);
     if (above)
         by_load = scale_takeable(input, input->rule->workers_step);
     if (by_queue == 0 && by_load == 0)
         return scale_verdict(0, above ? "busier than the maximum, but no slot is free"
                                       : "the queue is too long, but nothing can be started");
     if (by_queue >= by_load) {
-        word[MULTIPLIER] = (uint64_t)knob[KNOB_MULTIPLIER];
+        word[MULTIPLIER] = (uint64_t)knob[BUSYNESS_MULTIPLIER];
         word[EMERGENCIES] += (uint64_t)by_queue;
     } else if (word[LAST_STOPPED] &&
                now - word[LAST_STOPPED] <= word[MULTIPLIER] * busyness_fixed_window(knob)) {
-        word[MULTIPLIER] += (uint64_t)knob[KNOB_PENALTY];
+        word[MULTIPLIER] += (uint64_t)knob[BUSYNESS_PENALTY];
     } else {
         busyness_fixed_soften(word, knob);
     }
@@ -148,7 +148,7 @@ static struct uwo_scale_verdict busyness_fixed_between(uint64_t *word,
 void busyness_fixed_begin(struct scale_state *state, const struct scale_input *input,
                           const int64_t *knob)
 {
-    state->word[MULTIPLIER] = (uint64_t)knob[KNOB_MULTIPLIER];
+    state->word[MULTIPLIER] = (uint64_t)knob[BUSYNESS_MULTIPLIER];
     busyness_fixed_mark(state, input);
     busyness_fixed_arm(state->word, input, knob);
 }
@@ -174,16 +174,16 @@ struct uwo_scale_verdict busyness_fixed_decide(struct scale_state *state,
     }
     if (busyness_fixed_stale(word, input, knob, queue))
         emergency = "emergency: the queue was not empty for too long";
-    if (queue > (uint64_t)knob[KNOB_ALERT])
+    if (queue > (uint64_t)knob[BUSYNESS_ALERT])
         emergency = "emergency: the queue is too long";
-    bool above = ends && share > (uint64_t)knob[KNOB_MAX];
+    bool above = ends && share > (uint64_t)knob[BUSYNESS_MAX];
     if ((above || emergency) && !input->may_spawn)
         return scale_verdict(0, "too busy, but memory forbids to start");
     if (above || emergency)
         return busyness_fixed_start(word, input, knob, above, emergency);
     if (!ends)
         return scale_verdict(0, "within a window");
-    if (share < (uint64_t)knob[KNOB_MIN])
+    if (share < (uint64_t)knob[BUSYNESS_MIN])
         return busyness_fixed_below(word, input, knob);
     return busyness_fixed_between(word, input, knob);
 }

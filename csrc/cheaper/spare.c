@@ -20,7 +20,7 @@ enum { KNOB_OVERLOAD };
 
 SCALE_STATE_FITS(STATE_WORDS);
 
-static const struct uwo_scale_knob knobs[] = {
+static const struct uwo_scale_knob spare_knobs[] = {
     [KNOB_OVERLOAD] = { .name = "check_interval_overload",
                         .option = "cheaper-overload",
                         .unit = "checks",
@@ -29,6 +29,7 @@ static const struct uwo_scale_knob knobs[] = {
                         .min = 1,
                         .max = 1000000 },
 };
+SCALE_KNOBS_FIT(spare_knobs);
 
 static struct uwo_scale_verdict spare_as_uwsgi(struct scale_state *state,
                                                const struct scale_input *input, uint64_t overload)
@@ -88,10 +89,10 @@ static struct uwo_scale_verdict spare_decide(struct scale_state *state,
 const struct scale_algo scale_spare = {
     .info = { .name = "spare",
               .summary = "keeps one worker idle",
-              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .knob_count = sizeof(spare_knobs) / sizeof(*spare_knobs),
               .profiles = SCALE_EVERYWHERE,
               .step = 1,
-              .knobs = knobs },
+              .knobs = spare_knobs },
     .words = STATE_WORDS,
     .decide = spare_decide,
 };

@@ -14,7 +14,7 @@ enum { KNOB_PATIENCE, KNOB_OVERLOAD };
 
 SCALE_STATE_FITS(STATE_WORDS);
 
-static const struct uwo_scale_knob knobs[] = {
+static const struct uwo_scale_knob spare2_knobs[] = {
     [KNOB_PATIENCE] = { .name = "check_interval_idle",
                         .option = "cheaper-idle",
                         .unit = "checks",
@@ -31,6 +31,7 @@ static const struct uwo_scale_knob knobs[] = {
                         .min = 1,
                         .max = 1000000 },
 };
+SCALE_KNOBS_FIT(spare2_knobs);
 
 static int32_t spare2_least(int32_t one, int32_t other)
 {
@@ -75,10 +76,10 @@ static struct uwo_scale_verdict spare2_decide(struct scale_state *state,
 const struct scale_algo scale_spare2 = {
     .info = { .name = "spare2",
               .summary = "keeps as many workers idle as the minimum says",
-              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .knob_count = sizeof(spare2_knobs) / sizeof(*spare2_knobs),
               .profiles = SCALE_EVERYWHERE,
               .step = 1,
-              .knobs = knobs },
+              .knobs = spare2_knobs },
     .words = STATE_WORDS,
     .decide = spare2_decide,
 };

@@ -29,7 +29,7 @@
 enum { KNOB_WAIT_SHARE, KNOB_WAIT_P99, KNOB_SHRINK_AFTER, KNOB_DRAIN, KNOB_WINDOW };
 enum { RING = 65, BUCKETS = 16 };
 
-static const struct uwo_scale_knob knobs[] = {
+static const struct uwo_scale_knob target_knobs[] = {
     [KNOB_WAIT_SHARE] = { .name = "wait_share",
                           .option = "",
                           .unit = "per mille",
@@ -66,7 +66,7 @@ static const struct uwo_scale_knob knobs[] = {
                       .min = 1,
                       .max = RING - 1 },
 };
-SCALE_KNOBS_FIT(knobs);
+SCALE_KNOBS_FIT(target_knobs);
 
 /* What is remembered; times in us.  Sums fade by a factor e in FADE_US. */
 struct memory {
@@ -106,9 +106,11 @@ struct sample {
 static const double FADE_US = 120e6;
 /* Windows disagree when their averages are apart by so many deviations of both: the long one below
  * the short one, above it. */
-static const double BELOW = 1, ABOVE = 1.5;
+static const double BELOW = 1;
+static const double ABOVE = 1.5;
 /* So many variances of the load's estimate are added, and so much because workers are whole. */
-static const double UNKNOWN = 4, WHOLE = 1;
+static const double UNKNOWN = 4;
+static const double WHOLE = 1;
 
 /* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction. */
 static const double share_at[] = { 1000,    720.932, 504.539, 341.748, 223.361,
@@ -336,10 +338,10 @@ static struct uwo_scale_verdict target_decide(struct scale_state *state,
 const struct scale_algo scale_target = {
     .info = { .name = "target",
               .summary = "by the coming load, and the share of requests that may wait",
-              .knob_count = sizeof(knobs) / sizeof(*knobs),
+              .knob_count = sizeof(target_knobs) / sizeof(*target_knobs),
               .profiles = 1 << UWO_PROFILE_FIXED,
               .step = UWO_NONE,
-              .knobs = knobs },
+              .knobs = target_knobs },
     .words = STATE_WORDS,
     .words_per_worker = 1,
     .begin = target_begin,

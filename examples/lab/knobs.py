@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from uwoffload.lab.budget import Budget
 from uwoffload.lab.cases import seeded
 from uwoffload.lab.crew import Crew
 from uwoffload.lab.plots import watch
@@ -14,7 +15,7 @@ from uwoffload.lab.report import report
 from uwoffload.lab.rules import parse
 from uwoffload.lab.simulate import Pool
 from uwoffload.lab.tables import show
-from uwoffload.lab.tune import Budget, tune
+from uwoffload.lab.tune import tune
 
 # Two "days" of a quarter of an hour each; a crowd comes on top of the second.
 CASES = seeded("daily-wave-crowd", range(8), mean_load=4, horizon=1800, service_ms=100)

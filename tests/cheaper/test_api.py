@@ -263,7 +263,9 @@ def test_rule_keeps_its_knobs_when_the_algorithm_changes():
     algo.set_basic_params(check_interval_overload=9)
 
     assert rule.cdata.knob[0] == 2
+    assert rule.algorithm.knobs == {"check_interval_overload": 2}
     assert algo.rule(4).cdata.knob[0] == 9
+    assert AlgoBusyness(verbose=True).rule(4).algorithm.to_ini()[-1].endswith("verbose = true")
 
 
 def test_rule_says_its_limits():

@@ -97,6 +97,16 @@ def test_explain_in_a_profile_of_uwsgi_arms_ahead(command):
     assert "carried over" in output
 
 
+@pytest.mark.parametrize("profile", ["fixed", "uwsgi-2.0", "uwsgi-2.1"])
+def test_explain_of_a_change_by_hand_makes_it_once(command, profile):
+    _, output, _ = command(
+        "explain", "manual", "--profile", profile, "--workers", "iCCC", "--manual", "2",
+        "--ticks", "2",
+    )  # fmt: skip
+
+    assert [row[4] for row in rows(output)] == ["+2", "+0"]
+
+
 def test_explain_with_limits(command):
     _, output, _ = command(
         "explain", "manual", "--workers", "iii", "--manual", "-3", "--workers-min", "2"

@@ -8,7 +8,16 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from uwoffload import InvalidArgument
-from uwoffload.cheaper import PROFILES, AlgoQueue, Readings, Scaler, Verdict, algorithms, strategies
+from uwoffload.cheaper import (
+    PROFILES,
+    AlgoBusyness,
+    AlgoQueue,
+    Readings,
+    Scaler,
+    Verdict,
+    algorithms,
+    strategies,
+)
 from uwoffload.cheaper.explain import Step
 from uwoffload.cheaper.strategies import History, Moment
 
@@ -100,6 +109,15 @@ def test_busy_time_grows_while_a_worker_is_busy():
     steps = History((Moment(load=1),) * 3).run(Scaler("manual", workers_max=2))
 
     assert [step.readings.workers[0].busy_us for step in steps] == [0, 10**6, 2 * 10**6]
+
+
+def test_history_begins_before_its_first_moment():
+    """So a window that is as long as a moment ends with the first."""
+    scaler = Scaler(AlgoBusyness(check_interval_busy=1), workers_max=2)
+
+    (step,) = History((Moment(load=1),)).run(scaler)
+
+    assert step.verdict.reason != "within a window"
 
 
 # ---- the contract finds what is broken ----

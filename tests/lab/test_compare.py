@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uwoffload.errors import InvalidArgument
-from uwoffload.lab.cases import BOUNDS, blocks, forget, seeded
+from uwoffload.lab.cases import BOUNDS, Task, blocks, forget, seeded
 from uwoffload.lab.compare import COST, HARM, Comparison, compare
 from uwoffload.lab.confidence import interval, paired
 from uwoffload.lab.crew import Crew
@@ -57,6 +57,40 @@ def test_every_result_says_its_ratio_to_the_bounds(comparison):
             expected = record[COST] / record[f"bound_{name}"]
             assert record[f"ratio_{name}"] == pytest.approx(expected, nan_ok=True)
         assert record["ratio_right_sizing"] >= 1 - 1e-9
+
+
+def test_where_a_bound_has_a_price_the_rule_pays_it(comparison):
+    """
+    Instead of its start-up time: as many starts as it made.
+    """
+    paid = 0
+    for record in comparison.records:
+        running = record[COST] - record["starting_seconds"]
+        price = record["bound_price_us"] / SECOND * record["spawns"]
+        expected = (running + price) / record["bound_zero_wait_priced"]
+        assert record["ratio_zero_wait_priced"] == pytest.approx(expected)
+        paid += record["spawns"]
+    assert paid
+
+
+def test_conditions_tell_results_apart():
+    """
+    Another pool, part, load or wait target: other conditions; another seed or rule: the same.
+    """
+    pool, other = Pool(4), Pool(5)
+    half, third = blocks(recorded(), 2), blocks(recorded(), 3)
+    tasks = [
+        Task(half[0], (), pool),
+        Task(half[1], (), pool),
+        Task(third[0], (), pool),
+        Task(blocks(recorded(4000), 2)[0], (), pool),
+        Task(half[0], (), other),
+        Task(half[0], (), pool, wait_target_us=5),
+    ]
+
+    assert len({task.conditions for task in tasks}) == len(tasks)
+    steady = seeded("steady", [0, 1], horizon=60)
+    assert Task(steady[0], (), pool).conditions == Task(steady[1], (), pool).conditions
 
 
 def test_more_static_workers_cost_more_and_harm_less(comparison):

@@ -17,6 +17,8 @@ import wire
 
 from uwoffload.cli import main
 
+pytest.importorskip("numpy")  # its threads begin here, not within a test
+
 COMMANDS = ("run", "compare", "sweep", "tune", "loads")
 SHORT = ("--horizon", "120", "--jobs", "1")
 LOG = (

@@ -100,7 +100,7 @@ def pools(draw: st.DrawFn) -> Pool:
         cold=draw(st.booleans()),
         respawn=draw(st.booleans()),
         flap_us=draw(st.sampled_from([1, 50 * UNIT_US])),
-        wall_us=draw(st.sampled_from([1, 10**15])),
+        wall_us=draw(st.sampled_from([10**8 + 1, 10**15])),
         events=tuple(events),
     )
 

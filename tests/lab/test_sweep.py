@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from uwoffload.errors import InvalidArgument
-from uwoffload.lab.cases import seeded
-from uwoffload.lab.crew import Crew, PointFailed
+from uwoffload.lab.cases import PointFailed, seeded
+from uwoffload.lab.crew import Crew
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.rules import parse
 from uwoffload.lab.sweep import axis, grid, records_in, stream, sweep
@@ -183,7 +183,8 @@ def test_an_executor_of_your_own_will_do():
     """
     with ThreadPoolExecutor(2) as executor:
         with Crew(executor) as crew:
-            assert computed(crew) == computed(Crew())
+            assert computed(crew) == computed(None)
+        assert computed(executor) == computed(None)
         assert executor.submit(lambda: 5).result() == 5
 
 
@@ -194,8 +195,8 @@ def test_a_point_that_raises_is_named(own):
     rule = parse(f"{own}:wrong")
     for kind in ("inline", "threads"):
         with Crew(kind, jobs=2) as crew, pytest.raises(PointFailed) as caught:
-            flat(sweep([rule], seeded("steady", [7], horizon=60), POOL, crew=crew))
-        assert f"{rule} on steady seed 7" in str(caught.value)
+            flat(sweep([parse("spare"), rule], seeded("steady", [7], horizon=60), POOL, crew=crew))
+        assert str(caught.value).startswith(f"{rule} on steady seed 7: ")
         assert "out of ideas" in str(caught.value)
 
 
@@ -211,8 +212,8 @@ def in_a_program(code, *arguments):
     """The server that forks processes lives as long as the program: so one of its own."""
     program = f"""
 import sys
-from uwoffload.lab.cases import blocks, seeded
-from uwoffload.lab.crew import Crew, PointFailed
+from uwoffload.lab.cases import PointFailed, blocks, seeded
+from uwoffload.lab.crew import Crew
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.rules import parse
 from uwoffload.lab.sweep import grid, sweep

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uwoffload.errors import InvalidArgument
+from uwoffload.lab.budget import Budget
 from uwoffload.lab.cases import seeded
 from uwoffload.lab.compare import COST, HARM
 from uwoffload.lab.crew import Crew
@@ -16,7 +17,7 @@ from uwoffload.lab.fronts import Point
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.ranges import Range, around, given_ranges, ranges_of, spread
 from uwoffload.lab.rules import parse
-from uwoffload.lab.tune import Budget, tune
+from uwoffload.lab.tune import search_rule, tune
 
 POOL = Pool(workers_max=10, workers_min=2)
 CASES = seeded("square", range(4), horizon=240)
@@ -206,6 +207,47 @@ def test_workers_as_a_budget():
     assert few.on_search.cost / 240 <= 4.0
     assert few.on_search.cost < many.on_search.cost <= 6.0 * 240
     assert few.on_search.harm > many.on_search.harm
+
+
+def test_a_budget_that_nothing_keeps_is_told():
+    """
+    Chosen is what comes near, not what pays anything for the last bit.
+    """
+    out_of_reach = tuned(Budget(over_share=0.0))
+
+    assert out_of_reach.attained.over_share > 0
+    assert out_of_reach.on_search.harm <= out_of_reach.attained.over_share
+
+
+class Valley:
+    """In place of a search: harm grows with the distance from the best overload."""
+
+    cases = (0, 1, 2, 3)
+    seconds = 1.0
+
+    def __init__(self, best):
+        self.best = best
+
+    def points(self, rules, cases):
+        return {rule: Point(1.0, self.harm(rule), str(rule)) for rule in rules}
+
+    def harm(self, rule):
+        overload = rule.values.get("check_interval_overload", 3)
+        return abs(overload - self.best) / 10_000
+
+
+@given(best=st.integers(1, 300), seed=st.integers(0, 100))
+@settings(max_examples=30, deadline=None)
+def test_the_search_goes_down_a_valley(best, seed):
+    """
+    From a dozen candidates over 300 numbers to within a tenth of the best.
+    """
+    rule, ranges = parse("spare"), [Range("check_interval_overload", 1, 300)]
+
+    found = search_rule(rule, ranges, Valley(best), Budget(mean_workers=2), 12, seed, POOL)
+
+    nearest = min(found, key=lambda one: found[one].harm)
+    assert abs(nearest.values.get("check_interval_overload", 3) - best) <= max(best / 10, 2)
 
 
 def test_knobs_that_do_not_matter_stay_at_their_default():

@@ -22,8 +22,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CSRC = ROOT / "csrc"
 FOLDERS = ("base", "cheaper", "lab", "proto", "task", "site", "conn")
-if not (Path(__file__).resolve().parents[2] / "csrc" / "api" / "lab.c").exists():  # LAB-GUARD
-    FOLDERS = tuple(f for f in FOLDERS if f != "lab")  # LAB-GUARD
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 

@@ -44,6 +44,7 @@ def run(given: argparse.Namespace) -> int:
     from ..lab.rules import parse
     from ..lab.tables import line, write_lines
 
+    shared.can_report(given)
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given)

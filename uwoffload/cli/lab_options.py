@@ -164,6 +164,14 @@ def wait_target_us(given: argparse.Namespace) -> int:
     return int(given.wait_target * 1000)
 
 
+def can_report(given: argparse.Namespace) -> None:
+    """What is missing for the report is told before anything is computed, not afterwards."""
+    if given.html:
+        import matplotlib  # noqa: F401 - only asked whether it is there
+
+        Path(given.html).open("a", encoding="utf-8").close()
+
+
 def json_file(
     given: argparse.Namespace, stack: contextlib.ExitStack, *, append: bool = False
 ) -> TextIO | None:

@@ -42,6 +42,7 @@ def run(given: argparse.Namespace) -> int:
     from ..lab.progress import progress
     from ..lab.tables import line
 
+    shared.can_report(given)
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given, ("steady",))

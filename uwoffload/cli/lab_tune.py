@@ -12,9 +12,10 @@ from .demo import within
 from .lab_run import watched, write_report
 
 if TYPE_CHECKING:
+    from ..lab.budget import Budget
     from ..lab.cases import Case
     from ..lab.simulate import Pool
-    from ..lab.tune import Budget, Tuned
+    from ..lab.tune import Tuned
 
 SEEDS = 8
 OVER = 0.01
@@ -73,6 +74,7 @@ def run(given: argparse.Namespace) -> int:
     from ..lab.ranges import given_ranges
     from ..lab.tune import tune
 
+    shared.can_report(given)
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given, ("steady",))
@@ -104,7 +106,7 @@ def run(given: argparse.Namespace) -> int:
 
 def budget_of(given: argparse.Namespace) -> Budget:
     """As asked."""
-    from ..lab.tune import Budget
+    from ..lab.budget import Budget
 
     if given.workers is not None:
         return Budget(mean_workers=given.workers)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, UwoffloadError
 from .bounds import Bounds, bounds
 from .catalogue import HORIZON_US, MEAN_LOAD, MEAN_SERVICE_US, Shape, shapes
 from .loads import SECOND, Load, LoadChunks
@@ -171,20 +171,37 @@ class Task:
         return replace(self, rules=rules)
 
 
+class PointFailed(UwoffloadError):
+    """A setting could not be computed.  One line: which, on what load, and why."""
+
+
+def failed(task: Task, error: Exception) -> PointFailed:
+    """The error of a task, with the task's name."""
+    said = str(error).partition("\n")[0]
+    if not isinstance(error, UwoffloadError):
+        said = f"{type(error).__name__}: {said}".removesuffix(": ")
+    return PointFailed(f"{task}: {said}")
+
+
 def compute(task: Task) -> list[Record]:
-    """A record per rule: what it cost, and its ratio to the bounds."""
-    load = task.case.make()
-    floor = bounds_of(task) if task.with_bounds else None
+    """A record per rule: what it cost, and its ratio to the bounds.  Raises PointFailed."""
+    at = task
     records = []
-    for contender in task.rules:
-        result = simulate(
-            load,
-            contender.build(task.pool),
-            task.pool,
-            wait_target_us=task.wait_target_us,
-            seed=task.case.seed,
-        )
-        records.append(record(task, contender, result, floor))
+    try:
+        load = task.case.make()
+        floor = bounds_of(task) if task.with_bounds else None
+        for contender in task.rules:
+            at = task.only((contender,))
+            result = simulate(
+                load,
+                contender.build(task.pool),
+                task.pool,
+                wait_target_us=task.wait_target_us,
+                seed=task.case.seed,
+            )
+            records.append(record(task, contender, result, floor))
+    except Exception as error:
+        raise failed(at, error) from error
     return records
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import InvalidArgument
 from .cases import BOUNDS, WAIT_TARGET_US, Case, Record, tasks
 from .confidence import Interval, interval, paired
-from .crew import Crew
+from .crew import Crew, hired
 from .fronts import Point, front
 from .rules import Contender, parse
 from .simulate import Pool
@@ -100,7 +101,7 @@ def compare(
     wait_target_us: int = WAIT_TARGET_US,
     price_us: int | None = None,
     with_bounds: bool = True,
-    crew: Crew | None = None,
+    crew: Crew | Executor | None = None,
     each: Callable[[Sequence[Record]], None] | None = None,
 ) -> Comparison:
     """Try every rule on every case.  `each` is called with the records of a case as they come.
@@ -121,7 +122,7 @@ def compare(
         with_bounds=with_bounds,
     )
     records: list[Record] = []
-    for _, found in (crew or Crew()).compute(work):
+    for _, found in hired(crew).compute(work):
         records += found
         if each:
             each(found)

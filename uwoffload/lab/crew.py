@@ -20,16 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import InvalidArgument, UwoffloadError
-from .cases import Record, Task, compute, forget
+from ..errors import InvalidArgument
+from .cases import PointFailed, Record, Task, compute, failed, forget
 
 AHEAD = 4  # tasks under way per worker, so that none is without
 METHOD = "forkserver"  # a fork of this process would copy the threads of numpy
 PRELOAD = ["uwoffload.lab.cases"]
-
-
-class PointFailed(UwoffloadError):
-    """A setting could not be computed.  One line: which, on what load, and why."""
 
 
 class Crew:
@@ -45,7 +41,7 @@ class Crew:
     def __init__(self, kind: str | Executor = "inline", *, jobs: int = 0) -> None:
         self.kind = kind
         self.jobs = jobs or os.cpu_count() or 1
-        self._executor: Executor | None = None
+        self._executor = kind if isinstance(kind, Executor) else None
         self._cleanup = contextlib.ExitStack()
         self._others: set[multiprocessing.process.BaseProcess] = set()
         if kind not in ("inline", "threads", "processes") and not isinstance(kind, Executor):
@@ -57,8 +53,6 @@ class Crew:
         elif self.kind == "processes":
             self._others = set(multiprocessing.active_children())
             self._executor = processes(self.jobs)
-        elif isinstance(self.kind, Executor):
-            self._executor = self.kind
         return self
 
     def __exit__(
@@ -78,8 +72,7 @@ class Crew:
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, list[Record]]]:
         """The records of each task.  Raises PointFailed, which names the task."""
         if self._executor is None:
-            for task in tasks:
-                yield task, computed(task)
+            yield from ((task, compute(task)) for task in tasks)
             return
         if self.kind == "processes":
             folder = self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="uwoffload-"))
@@ -102,6 +95,8 @@ class Crew:
                     records = future.result()
                 except BrokenExecutor:
                     raise self._died([task for task, _ in waiting]) from None
+                except PointFailed:
+                    raise
                 except Exception as error:
                     raise failed(task, error) from error
                 waiting.popleft()
@@ -123,10 +118,17 @@ class Crew:
                             return PointFailed(
                                 f"{task}: its process dies (out of memory, or a crash)"
                             )
-                        except Exception as error:
-                            return failed(task, error)
+                        except PointFailed as error:
+                            return error
         named = "; ".join(map(str, suspects[:3])) + ("; ..." if len(suspects) > 3 else "")
         return PointFailed(f"a process died while one of these was computed: {named}")
+
+
+def hired(crew: Crew | Executor | None) -> Crew:
+    """Of what a function was given: nobody is this thread."""
+    if crew is None:
+        return Crew()
+    return Crew(crew) if isinstance(crew, Executor) else crew
 
 
 def processes(jobs: int) -> ProcessPoolExecutor:
@@ -139,19 +141,3 @@ def processes(jobs: int) -> ProcessPoolExecutor:
 def leave_signals() -> None:
     """Ctrl-C reaches every process of a terminal; the parent ends the children."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def computed(task: Task) -> list[Record]:
-    """Here and now."""
-    try:
-        return compute(task)
-    except Exception as error:
-        raise failed(task, error) from error
-
-
-def failed(task: Task, error: Exception) -> PointFailed:
-    """The error of a task, with the task's name."""
-    if isinstance(error, UwoffloadError):
-        return PointFailed(f"{task}: {error}")
-    said = str(error).partition("\n")[0]
-    return PointFailed(f"{task}: {type(error).__name__}{': ' * bool(said)}{said}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TextIO
 
 from ..errors import InvalidArgument
 from .cases import WAIT_TARGET_US, Case, Record, Task, tasks
 from .compare import COST
-from .crew import Crew
+from .crew import Crew, hired
 from .rules import Contender, names, near, parse, whole
 from .simulate import Pool
 from .tables import line
@@ -75,7 +76,7 @@ def sweep(
     wait_target_us: int = WAIT_TARGET_US,
     price_us: int | None = None,
     with_bounds: bool = True,
-    crew: Crew | None = None,
+    crew: Crew | Executor | None = None,
     done: Iterable[Record] = (),
 ) -> Iterator[list[Record]]:
     """Records as they come, in the order of cases and rules.
@@ -93,7 +94,7 @@ def sweep(
         rules_each=RULES_EACH,
     )
     left = remaining(work, done)
-    return (records for _, records in (crew or Crew()).compute(left))
+    return (records for _, records in hired(crew).compute(left))
 
 
 def remaining(work: Iterable[Task], done: Iterable[Record]) -> list[Task]:
