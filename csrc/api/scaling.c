@@ -291,7 +291,7 @@ int uwo_scale_close(const struct uwo_scale_rule *rule, const struct uwo_readings
     if (status < 0)
         return status;
     input.may_spawn = ask == SCALE_ASK_MAY_SPAWN ||
-                      (ask == SCALE_ASK_NOT && verdict->limited_by == UWO_LIMIT_NONE);
+                      (ask == SCALE_ASK_NOT && verdict->memory == UWO_LIMIT_NONE);
     scale_close(state, &input, verdict, start, stop);
     verdict->size = sizeof *verdict;
     return UWO_OK;

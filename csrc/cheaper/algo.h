@@ -72,6 +72,16 @@ static inline uint64_t scale_slack_us(const struct scale_input *input)
     return (interval_ms ? interval_ms : 1000) * 1000 / 8;
 }
 
+/* Profile fixed: workers that can be given up, idle ones beyond the minimum.  Those that start do
+ * not count towards it: they may never be ready. */
+static inline uint32_t scale_spare_workers(const struct scale_input *input)
+{
+    uint32_t ready = input->live - input->starting, least = input->rule->workers_min;
+    uint32_t beyond = ready > least ? ready - least : 0;
+
+    return input->idle < beyond ? input->idle : beyond;
+}
+
 /* How many of `step` workers (0 acts as 1) can be started: there must be a slot for each. */
 static inline int32_t scale_takeable(const struct scale_input *input, uint32_t step)
 {

@@ -43,8 +43,8 @@ static struct uwo_scale_verdict backlog_decide(struct scale_state *state,
         return scale_verdict(0, "the queue is as it should be");
     if (input->live <= input->rule->workers_min)
         return scale_verdict(0, "the queue is short, at the minimum");
-    if (scale_is_fixed(input) && input->idle == 0)
-        return scale_verdict(0, "the queue is short, but nobody is idle");
+    if (scale_is_fixed(input) && scale_spare_workers(input) == 0)
+        return scale_verdict(0, "the queue is short, but nobody can be spared");
     return scale_verdict(-1, "the queue is short");
 }
 

@@ -122,8 +122,8 @@ static struct uwo_scale_verdict busyness_fixed_below(uint64_t *word,
         return scale_verdict(0, "idle, at the minimum");
     if (input->readings->mono_us < word[NEXT_STOP])
         return scale_verdict(0, "idle, but not for long enough");
-    if (input->idle == 0)
-        return scale_verdict(0, "little to do, but nobody is idle");
+    if (scale_spare_workers(input) == 0)
+        return scale_verdict(0, "little to do, but nobody can be spared");
     if (word[LAST_ACTION] == BUSYNESS_STOPPED)
         busyness_fixed_soften(word, knob);
     word[LAST_STOPPED] = input->readings->mono_us;

@@ -43,7 +43,7 @@ enum scale_ask clamp_fixed_open(uint64_t *state, struct scale_input *input,
 {
     const struct uwo_scale_rule *rule = input->rule;
     uint64_t memory = rule->rss_soft ? clamp_fixed_memory(input->readings) : 0;
-    int64_t by_hand = (int64_t)state[HEAD_PENDING] + input->readings->manual;
+    int64_t by_hand = (int32_t)(uint32_t)state[HEAD_PENDING] + (int64_t)input->readings->manual;
 
     /* More than the pool holds is no more than the pool. */
     if (by_hand > (int64_t)rule->workers_max)
@@ -57,10 +57,11 @@ enum scale_ask clamp_fixed_open(uint64_t *state, struct scale_input *input,
         return SCALE_ASK_NOT;
     verdict->fired = 1;
     if (rule->rss_hard && memory >= rule->rss_hard)
-        verdict->limited_by = UWO_LIMIT_RSS_HARD;
+        verdict->memory = UWO_LIMIT_RSS_HARD;
     else if (rule->rss_soft && memory >= rule->rss_soft)
-        verdict->limited_by = UWO_LIMIT_RSS_SOFT;
-    input->may_spawn = verdict->limited_by == UWO_LIMIT_NONE;
+        verdict->memory = UWO_LIMIT_RSS_SOFT;
+    verdict->limited_by = verdict->memory;
+    input->may_spawn = verdict->memory == UWO_LIMIT_NONE;
     return input->may_spawn ? SCALE_ASK_MAY_SPAWN : SCALE_ASK_MAY_NOT;
 }
 
@@ -71,7 +72,8 @@ static int64_t clamp_fixed_step(const struct scale_input *input, struct uwo_scal
 
     if (input->rule->algorithm != UWO_SCALE_FOREIGN || step == 0 || wanted <= step)
         return wanted;
-    verdict->limited_by = UWO_LIMIT_WORKERS_STEP;
+    if (verdict->memory == UWO_LIMIT_NONE)
+        verdict->limited_by = UWO_LIMIT_WORKERS_STEP;
     return step;
 }
 
@@ -90,11 +92,12 @@ static int64_t clamp_fixed_start(const struct scale_input *input, struct uwo_sca
     return delta < most ? delta : most;
 }
 
-/* Down: not below the minimum, and nobody who is busy. */
+/* Down: no more than leaves the minimum ready (those that start may never be), and nobody who is
+ * busy. */
 static int64_t clamp_fixed_stop(const struct scale_input *input, struct uwo_scale_verdict *verdict,
                                 int64_t delta)
 {
-    int64_t spare = (int64_t)input->live - input->rule->workers_min;
+    int64_t spare = (int64_t)input->live - input->starting - input->rule->workers_min;
 
     if (spare < 0)
         spare = 0;
@@ -112,19 +115,17 @@ static int64_t clamp_fixed_stop(const struct scale_input *input, struct uwo_scal
 void clamp_fixed_close(uint64_t *state, const struct scale_input *input,
                        struct uwo_scale_verdict *verdict, uint32_t *start, uint32_t *stop)
 {
-    int64_t delta, by_hand = (int64_t)state[HEAD_PENDING];
+    int64_t delta, by_hand = (int32_t)(uint32_t)state[HEAD_PENDING];
     int64_t missing = (int64_t)input->rule->workers_min - input->live;
 
     if (!verdict->fired)
         return;
     state[HEAD_PENDING] = 0;
     verdict->pending = 0;
-    delta = clamp_fixed_step(input, verdict);
-    if (by_hand) {
-        delta = by_hand;
+    delta = by_hand ? by_hand : clamp_fixed_step(input, verdict);
+    if (by_hand)
         verdict->reason = "by hand";
-    }
-    if (verdict->limited_by == UWO_LIMIT_RSS_HARD && delta > -1) {
+    if (verdict->memory == UWO_LIMIT_RSS_HARD && delta > -1) {
         delta = -1;
         verdict->reason = "memory above the hard limit";
     }

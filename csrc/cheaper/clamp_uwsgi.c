@@ -24,7 +24,7 @@ static bool clamp_uwsgi_due(uint64_t *state, const struct scale_input *input)
     return true;
 }
 
-/* Sets verdict->limited_by.  A worker counts with what it had at the end of its last request; dead
+/* Sets verdict->memory.  A worker counts with what it had at the end of its last request; dead
  * ones count too. */
 static void clamp_uwsgi_memory(const struct scale_input *input, struct uwo_scale_verdict *verdict)
 {
@@ -44,9 +44,10 @@ static void clamp_uwsgi_memory(const struct scale_input *input, struct uwo_scale
         count++;
     }
     if (rule->rss_hard && count > 1 && total >= rule->rss_hard)
-        verdict->limited_by = UWO_LIMIT_RSS_HARD;
+        verdict->memory = UWO_LIMIT_RSS_HARD;
     else if (total >= rule->rss_soft)
-        verdict->limited_by = UWO_LIMIT_RSS_SOFT;
+        verdict->memory = UWO_LIMIT_RSS_SOFT;
+    verdict->limited_by = verdict->memory;
 }
 
 enum scale_ask clamp_uwsgi_open(uint64_t *state, struct scale_input *input,
@@ -62,8 +63,8 @@ enum scale_ask clamp_uwsgi_open(uint64_t *state, struct scale_input *input,
         return SCALE_ASK_NOT;
     verdict->fired = 1;
     clamp_uwsgi_memory(input, verdict);
-    input->may_spawn = verdict->limited_by == UWO_LIMIT_NONE;
-    if (verdict->limited_by == UWO_LIMIT_RSS_HARD) {
+    input->may_spawn = verdict->memory == UWO_LIMIT_NONE;
+    if (verdict->memory == UWO_LIMIT_RSS_HARD) {
         verdict->delta = -1;
         verdict->reason = "memory above the hard limit";
     }

@@ -76,7 +76,7 @@ static struct uwo_scale_verdict spare_decide(struct scale_state *state,
         return scale_verdict(scale_takeable(input, input->rule->workers_step), "all busy too long");
     }
     *full -= *full > 0;
-    if (input->idle < 2 || *full > 0 || input->live <= input->rule->workers_min) {
+    if (input->idle < 2 || *full > 0 || scale_spare_workers(input) == 0) {
         *easy = 0;
         return scale_verdict(0, *full > 0 ? "a busy spell is not over" : "no more than needed");
     }

@@ -27,14 +27,14 @@
 #include "cheaper/arith.h"
 
 enum { KNOB_WAIT_SHARE, KNOB_WAIT_P99, KNOB_SHRINK_AFTER, KNOB_DRAIN, KNOB_WINDOW };
-enum { RING = 65, BUCKETS = 16 };
+enum { RING = 65, BUCKETS = 8 };
 
 static const struct uwo_scale_knob target_knobs[] = {
     [KNOB_WAIT_SHARE] = { .name = "wait_share",
                           .option = "",
                           .unit = "per mille",
                           .help = "of requests that may find every worker busy",
-                          .value = 50,
+                          .value = 100,
                           .min = 1,
                           .max = 999 },
     [KNOB_WAIT_P99] = { .name = "wait_p99",
@@ -48,7 +48,7 @@ static const struct uwo_scale_knob target_knobs[] = {
                             .option = "",
                             .unit = "s",
                             .help = "workers not needed for so long are given up",
-                            .value = 10,
+                            .value = 20,
                             .min = 0,
                             .max = 86400 },
     [KNOB_DRAIN] = { .name = "drain",
@@ -68,17 +68,19 @@ static const struct uwo_scale_knob target_knobs[] = {
 };
 SCALE_KNOBS_FIT(target_knobs);
 
-/* What is remembered; times in us.  Sums fade by a factor e in FADE_US. */
+/* What is remembered; times in us.  Sums are halved by FADE_US, and fade to 1/e in it when
+ * checked often. */
 struct memory {
-    uint64_t seen_us;    /* of the last readings */
-    double work_us;      /* done, a sum */
-    double completed;    /* requests, a sum */
-    double starting_us;  /* that workers spent starting, a sum */
-    double started;      /* workers, a sum */
-    double queued;       /* at the last check */
-    uint32_t starting;   /* at the last check */
-    uint32_t per_worker; /* requests at a time, the most seen */
-    uint32_t at, filled; /* place in `arrived`, and how much of it is so far */
+    uint64_t seen_us;         /* of the last readings */
+    double work_us;           /* done, a sum */
+    double completed;         /* requests, a sum */
+    double starting_us;       /* that workers spent starting, a sum */
+    double started;           /* workers, a sum */
+    double queued;            /* at the last check */
+    uint32_t starting;        /* at the last check */
+    uint64_t ran_us, busy_us; /* sums over the pool at the last check */
+    uint32_t per_worker;      /* requests at a time, the most seen */
+    uint32_t at, filled;      /* place in `arrived`, and how much of it is so far */
     uint64_t bucket_until_us;
     uint64_t bucket;          /* place in `want` */
     double arrived[RING];     /* requests since the beginning, at each check */
@@ -111,6 +113,8 @@ static const double ABOVE = 1.5;
 /* So many variances of the load's estimate are added, and so much because workers are whole. */
 static const double UNKNOWN = 4;
 static const double WHOLE = 1;
+/* Requests between two checks; more is an error in somebody's counter, and soon forgotten. */
+static const double MOST = 1e9;
 
 /* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction. */
 static const double share_at[] = { 1000,    720.932, 504.539, 341.748, 223.361,
@@ -142,44 +146,39 @@ static double target_beta(const struct sample *sample, double load)
     return (i - 1 + arith_min((share_at[i - 1] - share) / (share_at[i - 1] - share_at[i]), 1)) / 4;
 }
 
-/* The most requests that a worker has at a time. */
-static uint32_t target_most_requests(const struct uwo_readings *readings)
+/* Work done since the last check: of finished requests, or where only busy time is measured, that.
+ * Sums over the pool, for both counters go on when a worker is started again; one that began anew
+ * all the same makes the sum fall, and counts for nothing. */
+static void target_work(struct sample *sample, struct memory *memory)
 {
-    uint32_t most = 1;
+    const struct uwo_worker_reading *workers = sample->input->readings->workers;
+    uint32_t count = sample->input->readings->worker_count, per_worker = memory->per_worker;
+    uint64_t ran = 0, busy = 0, requests = 0, done;
 
-    for (uint32_t i = 0; i < readings->worker_count; i++)
-        if (readings->workers[i].in_request > most)
-            most = readings->workers[i].in_request;
-    return most;
-}
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t in_request = workers[i].in_request;
 
-/* Work done since the last check.  A counter that fell is one that began anew. */
-static void target_work(struct sample *sample, struct memory *memory, uint64_t *last)
-{
-    const struct uwo_readings *readings = sample->input->readings;
-    uint64_t work = 0, most = (uint64_t)sample->passed_us, requests = 0;
-
-    for (uint32_t i = 0; i < readings->worker_count; i++) {
-        uint64_t now = readings->workers[i].busy_us;
-        uint64_t done = now - (now < last[i] ? 0 : last[i]);
-
-        last[i] = now;
-        work += done < most ? done : most;
-        requests += readings->workers[i].in_request;
+        ran += workers[i].running_time_us;
+        busy += workers[i].busy_us;
+        requests += in_request;
+        per_worker = in_request > per_worker ? in_request : per_worker;
     }
-    sample->work_us = (double)work;
+    done = ran ? ran - memory->ran_us : busy - memory->busy_us;
+    memory->ran_us = ran;
+    memory->busy_us = busy;
+    memory->per_worker = per_worker;
+    sample->work_us = done <= INT64_MAX ? (double)done : 0;
     sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
-    if (requests > sample->input->busy && target_most_requests(readings) > memory->per_worker)
-        memory->per_worker = target_most_requests(readings);
 }
 
 /* The time of one request, and the time until a worker started now is of use. */
 static void target_times(struct sample *sample, struct memory *memory)
 {
-    double keep = arith_decay(sample->passed_us / FADE_US);
+    double keep = FADE_US / (FADE_US + sample->passed_us);
 
     memory->work_us = memory->work_us * keep + sample->work_us;
-    memory->completed = memory->completed * keep + (double)sample->input->readings->completions;
+    memory->completed = memory->completed * keep +
+                        arith_min((double)sample->input->readings->completions, MOST);
     memory->starting_us = memory->starting_us * keep +
                           arith_min(sample->passed_us, FADE_US) * memory->starting;
     memory->started *= keep;
@@ -196,11 +195,12 @@ static void target_times(struct sample *sample, struct memory *memory)
 static void target_arrivals(struct sample *sample, struct memory *memory)
 {
     const struct uwo_readings *readings = sample->input->readings;
-    double arrivals = (double)readings->arrivals;
+    double arrivals = arith_min((double)readings->arrivals, MOST);
     uint32_t before = memory->at;
 
     if (readings->arrivals == 0 && readings->completions)
-        arrivals = arith_max(0, (double)readings->completions + sample->queued - memory->queued);
+        arrivals = arith_max(0, arith_min((double)readings->completions, MOST) + sample->queued -
+                                    memory->queued);
     memory->queued = sample->queued;
     memory->at = before + 1 == RING ? 0 : before + 1;
     memory->filled += memory->filled < RING - 1;
@@ -275,7 +275,7 @@ static double target_recent(const struct sample *sample, struct memory *memory, 
     return most;
 }
 
-/* As an amount of workers: no more than there are slots, no fewer than can stop. */
+/* As an amount of workers: no more than can be started, or stopped. */
 static int32_t target_up(const struct scale_input *input, double more)
 {
     return (int32_t)arith_min(more + 0.5, scale_takeable(input, input->rule->workers_step));
@@ -283,9 +283,7 @@ static int32_t target_up(const struct scale_input *input, double more)
 
 static int32_t target_down(const struct scale_input *input, double fewer)
 {
-    double most = arith_min(input->idle, (double)input->live - input->rule->workers_min);
-
-    return -(int32_t)arith_max(arith_min(fewer, most), 0);
+    return -(int32_t)arith_max(arith_min(fewer, scale_spare_workers(input)), 0);
 }
 
 static void target_begin(struct scale_state *state, const struct scale_input *input,
@@ -298,8 +296,19 @@ static void target_begin(struct scale_state *state, const struct scale_input *in
     memory->bucket_until_us = memory->seen_us;
     memory->starting = input->starting;
     memory->per_worker = 1;
-    for (uint32_t i = 0; i < input->readings->worker_count; i++)
-        state->worker[i] = input->readings->workers[i].busy_us;
+    for (uint32_t i = 0; i < input->readings->worker_count; i++) {
+        memory->ran_us += input->readings->workers[i].running_time_us;
+        memory->busy_us += input->readings->workers[i].busy_us;
+    }
+}
+
+/* A state comes from outside: what is an index or a divisor is made one. */
+static void target_mend(struct memory *memory)
+{
+    memory->at %= RING;
+    memory->bucket %= BUCKETS;
+    memory->filled = memory->filled < RING ? memory->filled : RING - 1;
+    memory->per_worker += memory->per_worker == 0;
 }
 
 static struct uwo_scale_verdict target_decide(struct scale_state *state,
@@ -316,7 +325,8 @@ static struct uwo_scale_verdict target_decide(struct scale_state *state,
     sample.passed_us = (double)(readings->mono_us - memory->seen_us);
     sample.queued = (double)readings->listen_queue + readings->waiting;
     memory->seen_us = readings->mono_us;
-    target_work(&sample, memory, state->worker);
+    target_mend(memory);
+    target_work(&sample, memory);
     target_times(&sample, memory);
     target_arrivals(&sample, memory);
     want = target_want(&sample, memory);
@@ -343,7 +353,6 @@ const struct scale_algo scale_target = {
               .step = UWO_NONE,
               .knobs = target_knobs },
     .words = STATE_WORDS,
-    .words_per_worker = 1,
     .begin = target_begin,
     .decide = target_decide,
 };

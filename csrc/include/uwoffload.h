@@ -629,6 +629,7 @@ struct uwo_scale_verdict {
     uint32_t fired;       /* 1: this was a check; 0: it is not yet time for one */
     uint32_t start_count; /* of numbers in `start` */
     uint32_t stop_count;
+    uint32_t memory;    /* the limit that is exceeded, UWO_LIMIT_RSS_SOFT or _HARD; else 0 */
     const char *reason; /* one line; borrowed for ever */
 };
 

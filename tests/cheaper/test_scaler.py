@@ -466,3 +466,30 @@ def test_algorithm_was_not_asked_at_a_change_by_hand_and_always_is():
         assert pool.tick("bbCCC", manual=1).start == (3,)
 
     assert [pool.tick("bbbCC").start for pool in (there, here)] == [(4,), ()]
+
+
+@pytest.mark.parametrize("algorithm", [AlgoQueue(), AlgoManual()])
+def test_fixed_never_stops_the_last_that_is_ready(algorithm):
+    """Those that start may never be ready: they do not count towards the minimum."""
+    pool = Pool(algorithm, 4, workers_min=1)
+
+    verdict = pool.tick("isCC", manual=-1 if algorithm == AlgoManual() else 0)
+
+    assert verdict.stop == ()
+
+
+def test_memory_is_told_also_when_something_else_stood_in_the_way():
+    pool = Pool(AlgoManual(), 4, workers_min=2, rss_soft=100, rss_hard=200)
+
+    verdict = pool.tick("iiCC", memory_total=250)
+
+    assert (verdict.limited_by, verdict.memory) == ("workers_min", "rss_hard")
+    assert verdict.memory_spoke
+
+
+def test_change_by_hand_is_not_limited_by_the_step_of_a_function():
+    pool = Pool(lambda state, readings: (3, state), 4, workers_min=1, workers_step=1)
+
+    verdict = pool.tick("iiCC", manual=-1)
+
+    assert (verdict.delta, verdict.limited_by) == (-1, None)

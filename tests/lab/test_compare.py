@@ -127,6 +127,21 @@ def test_the_summary_marks_the_front(comparison):
     assert all("worker_seconds_less" in line for line in lines if line["rule"] != "spare")
 
 
+def test_a_bound_that_some_runs_lack_has_no_mean(comparison):
+    """
+    Where no fixed pool would have done, neither in memory nor read back from JSON.
+    """
+    for nothing in (None, math.nan):
+        records = [dict(record) for record in comparison.records]
+        for record in records:
+            if record["seed"] == 2:
+                record |= {"bound_static_pool": nothing, "bound_static_pool_workers": None}
+
+        for line in Comparison(records).summary():
+            assert math.isnan(line["bound_static_pool"])
+            assert line["bound_work"] > 0
+
+
 def test_who_computes_makes_no_difference(comparison):
     """
     Threads give the records that this thread gives.

@@ -188,7 +188,7 @@ def check_step(step: Step, scaler: Scaler) -> None:
         _claim(not stops or after >= rule.workers_min, "never stopped below the minimum", step)
         _claim(verdict.delta == len(starts) - len(stops), "delta says what is done", step)
         _claim(not verdict.fired or verdict.pending == 0, "nothing is carried over", step)
-        may = verdict.limited_by not in ("rss_soft", "rss_hard")
+        may = not verdict.memory_spoke
         short = min(rule.workers_min - active(readings), len(startable))
         _claim(
             not (verdict.fired and may) or len(starts) >= short,

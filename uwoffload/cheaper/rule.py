@@ -237,6 +237,7 @@ def verdict_of(found: CData, start: CData, stop: CData) -> Verdict:
         found.pending,
         LIMITS[found.limited_by],
         found.fired != 0,
+        LIMITS[found.memory],
     )
 
 

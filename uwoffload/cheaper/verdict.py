@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .._core import CData
 
 LIMITS: tuple[str | None, ...] = (None, *names_of(lib.uwo_scale_limit_name)[1:])
-MEMORY = ("rss_soft", "rss_hard")
 
 
 class Verdict(NamedTuple):
@@ -30,14 +29,16 @@ class Verdict(NamedTuple):
     pending: int = 0
     """Stops carried over to the next check, 0 or less; profiles of uWSGI only."""
     limited_by: str | None = None
-    """What stood between the decision and what is done: "workers_max", "rss_soft" ..."""
+    """What stood between the decision and what is done: "workers_max", "no idle worker" ..."""
     fired: bool = True
     """False: it is not yet time for a check, and nothing has changed."""
+    memory: str | None = None
+    """The memory limit that is exceeded, "rss_soft" or "rss_hard"."""
 
     @property
     def memory_spoke(self) -> bool:
-        """Whether a memory limit changed what is done."""
-        return self.limited_by in MEMORY
+        """Whether a memory limit is exceeded."""
+        return self.memory is not None
 
 
 class Reasons(dict["CData", str]):
