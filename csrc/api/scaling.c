@@ -110,9 +110,6 @@ static int scaling_check_limits(const struct uwo_scale_rule *rule, struct uwo_er
 static int scaling_check_knob(const struct uwo_scale_rule *rule, const struct uwo_scale_knob *knob,
                               int64_t value, struct uwo_error *error)
 {
-    const struct scale_algo *algo = scale_algo_of(rule);
-    bool divides = algo == &scale_spare || algo == &scale_spare2 || algo == &scale_busyness;
-
     if (rule->profile == UWO_PROFILE_FIXED) {
         if (value >= knob->min && value <= knob->max)
             return UWO_OK;
@@ -120,7 +117,7 @@ static int scaling_check_knob(const struct uwo_scale_rule *rule, const struct uw
                           "%s is %" PRId64 ": %" PRId64 " to %" PRId64 " %s is allowed", knob->name,
                           value, knob->min, knob->max, knob->unit);
     }
-    if (value == 0 && divides && strcmp(knob->option, "cheaper-overload") == 0)
+    if (value == 0 && knob->is_divisor)
         return check_fail(error, -1, UWO_E_INVALID,
                           "%s is 0 %s: uWSGI divides by it and dies; give 1 or more", knob->name,
                           knob->unit);

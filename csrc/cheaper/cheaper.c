@@ -41,11 +41,15 @@ static struct scale_state scale_state_of(uint64_t *state, const struct uwo_scale
                                  .worker = state + HEAD_WORDS + (algo ? algo->words : 0) };
 }
 
-/* Never 0. */
+/* Whose state it is: of the algorithm by name, for numbers change when one is added.  Never 0. */
 static uint64_t scale_mark(const struct uwo_scale_rule *rule)
 {
-    return (uint64_t)rule->workers_max << 32 | (uint64_t)(rule->algorithm & 0xffff) << 8 |
-           rule->profile;
+    const struct scale_algo *algo = scale_algo_of(rule);
+    uint64_t mark = 1;
+
+    for (const char *at = algo ? algo->info.name : ""; *at; at++)
+        mark = mark * 31 + (unsigned char)*at;
+    return mark << 24 | (uint64_t)rule->workers_max << 8 | rule->profile;
 }
 
 /* Workers are counted in one number, four counts of 16 bits: the loop over them is what a check

@@ -27,7 +27,8 @@ static const struct uwo_scale_knob spare_knobs[] = {
                         .help = "all busy for so long: start; two idle for so long: stop",
                         .value = 3,
                         .min = 1,
-                        .max = 1000000 },
+                        .max = 1000000,
+                        .is_divisor = 1 },
 };
 SCALE_KNOBS_FIT(spare_knobs);
 

@@ -29,7 +29,8 @@ static const struct uwo_scale_knob spare2_knobs[] = {
                         .help = "of spare, which uWSGI 2.0 runs instead; else without effect",
                         .value = 3,
                         .min = 1,
-                        .max = 1000000 },
+                        .max = 1000000,
+                        .is_divisor = 1 },
 };
 SCALE_KNOBS_FIT(spare2_knobs);
 

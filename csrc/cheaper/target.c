@@ -75,7 +75,7 @@ struct memory {
     double work_us;           /* done, a sum */
     double completed;         /* requests, a sum */
     double starting_us;       /* that workers spent starting, a sum */
-    double started;           /* workers, a sum */
+    double started;           /* workers that became ready, a sum */
     double queued;            /* at the last check */
     uint32_t starting;        /* at the last check */
     uint64_t ran_us, busy_us; /* sums over the pool at the last check */
@@ -99,8 +99,9 @@ struct sample {
     double passed_us;   /* since the last check */
     double arrivals;
     double work_us;
-    double busy;   /* requests in workers */
-    double queued; /* requests that wait */
+    double started; /* workers that became ready */
+    double busy;    /* requests in workers */
+    double queued;  /* requests that wait */
     double service_us;
     double horizon_us;
 };
@@ -153,11 +154,12 @@ static void target_work(struct sample *sample, struct memory *memory)
 {
     const struct uwo_worker_reading *workers = sample->input->readings->workers;
     uint32_t count = sample->input->readings->worker_count, per_worker = memory->per_worker;
-    uint64_t ran = 0, busy = 0, requests = 0, done;
+    uint64_t ran = 0, busy = 0, requests = 0, started = 0, done;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t in_request = workers[i].in_request;
 
+        started += workers[i].ready_since_us > memory->seen_us;
         ran += workers[i].running_time_us;
         busy += workers[i].busy_us;
         requests += in_request;
@@ -167,6 +169,7 @@ static void target_work(struct sample *sample, struct memory *memory)
     memory->ran_us = ran;
     memory->busy_us = busy;
     memory->per_worker = per_worker;
+    sample->started = (double)started;
     sample->work_us = done <= INT64_MAX ? (double)done : 0;
     sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
 }
@@ -181,7 +184,7 @@ static void target_times(struct sample *sample, struct memory *memory)
                         arith_min((double)sample->input->readings->completions, MOST);
     memory->starting_us = memory->starting_us * keep +
                           arith_min(sample->passed_us, FADE_US) * memory->starting;
-    memory->started *= keep;
+    memory->started = memory->started * keep + sample->started;
     memory->starting = sample->input->starting;
     sample->service_us = memory->completed > 0.5 ? memory->work_us / memory->completed
                                                  : sample->interval_us;
@@ -324,9 +327,9 @@ static struct uwo_scale_verdict target_decide(struct scale_state *state,
     sample.interval_us = 8.0 * (double)scale_slack_us(input);
     sample.passed_us = (double)(readings->mono_us - memory->seen_us);
     sample.queued = (double)readings->listen_queue + readings->waiting;
-    memory->seen_us = readings->mono_us;
     target_mend(memory);
     target_work(&sample, memory);
+    memory->seen_us = readings->mono_us;
     target_times(&sample, memory);
     target_arrivals(&sample, memory);
     want = target_want(&sample, memory);
@@ -335,9 +338,7 @@ static struct uwo_scale_verdict target_decide(struct scale_state *state,
     if (want >= input->live + 0.5) {
         if (!input->may_spawn)
             return scale_verdict(0, "the coming load needs more, but memory forbids to start");
-        int32_t more = target_up(input, want - input->live);
-        memory->started += more;
-        return scale_verdict(more, "the coming load needs more");
+        return scale_verdict(target_up(input, want - input->live), "the coming load needs more");
     }
     if (recent > input->live - 1.0)
         return scale_verdict(0, "as many as the coming load needs");

@@ -580,9 +580,10 @@ struct uwo_readings {
     uint32_t listen_queue_limit; /* its limit; 0: not known */
     uint32_t waiting;            /* requests accepted that wait for a worker */
     int32_t manual;              /* workers asked for by hand (+) or given up (-), not yet told */
-    uint64_t oldest_wait_us;     /* how long the oldest of `waiting` has waited */
-    uint64_t arrivals;           /* requests since the last reading */
-    uint64_t completions;        /* the same */
+    uint64_t oldest_wait_us;     /* how long the oldest of `waiting` has waited; 0: nobody */
+    uint64_t arrivals;           /* requests accepted or queued since the last reading; rejected
+                                  * ones are not seen */
+    uint64_t completions;        /* requests answered since then */
     uint64_t memory_total;       /* bytes of all workers together, of a cgroup for instance; 0: the
                                   * sum over the workers counts */
     const struct uwo_worker_reading *workers; /* borrowed */
@@ -643,9 +644,10 @@ struct uwo_scale_knob {
     const char *option; /* as the ini file's; "" where uWSGI has none */
     const char *unit;
     const char *help;
-    int64_t value;    /* the default */
-    int64_t min, max; /* what is allowed in profile fixed */
-    uint32_t is_int;  /* the uWSGI profiles take 0 to INT32_MAX; of others, any 64 bits */
+    int64_t value;       /* the default */
+    int64_t min, max;    /* what is allowed in profile fixed */
+    uint32_t is_int;     /* the uWSGI profiles take 0 to INT32_MAX; of others, any 64 bits */
+    uint32_t is_divisor; /* they refuse 0, by which uWSGI divides */
 };
 
 struct uwo_scale_algorithm {
@@ -760,7 +762,8 @@ struct uwo_lab_row {
     int64_t oldest_us; /* how long the oldest request in a queue has waited */
     int64_t demand_us; /* since the row before: time that requests would have been in service, had
                         * each been served on arrival; divided by the tick, it is the number of
-                        * threads that the load needed */
+                        * threads that the load needed.  A request counts for the first
+                        * UWO_LAB_DEMAND_TICKS ticks of its service, not beyond */
     uint32_t active;   /* idle, busy and starting */
     uint32_t ready;    /* idle and busy */
     uint32_t busy;     /* of them, with a request */
@@ -771,11 +774,12 @@ struct uwo_lab_row {
     uint32_t reserved;
 };
 
-#define UWO_LAB_TIME_MAX    8796093022207 /* us; 101 days */
-#define UWO_LAB_SERVICE_MAX 4398046511103 /* us; half of that */
-#define UWO_LAB_CORES_MAX   1048576    /* workers_max times threads, the latter rounded up to 2^n */
-#define UWO_LAB_WAITING_MAX 16777216   /* requests that wait */
-#define UWO_LAB_TICKS_MAX   1073741824 /* in one run */
+#define UWO_LAB_TIME_MAX     8796093022207 /* us; 101 days */
+#define UWO_LAB_SERVICE_MAX  4398046511103 /* us; half of that */
+#define UWO_LAB_CORES_MAX    1048576  /* workers_max times threads, the latter rounded up to 2^n */
+#define UWO_LAB_WAITING_MAX  16777216 /* requests that wait */
+#define UWO_LAB_TICKS_MAX    1073741824 /* in one run */
+#define UWO_LAB_DEMAND_TICKS 4096       /* that one request counts into as demand, at most */
 
 struct uwo_lab_options {
     size_t size;
@@ -830,6 +834,7 @@ struct uwo_lab_result {
     uint64_t left_serving;
     uint64_t penalised;   /* first requests of workers that were started */
     uint64_t over_target; /* waited longer than wait_target_us */
+    uint64_t missed;      /* waited longer, rejected, lost or killed: each counts once */
     uint64_t excess_us;   /* by so much, all together */
     uint64_t wait_total_us;
     int64_t wait_max_us;
@@ -847,7 +852,7 @@ struct uwo_lab_result {
     uint64_t draining_us; /* without a request, on the way out */
     uint64_t at_max_us;   /* time with workers_max active */
     uint64_t under_us;    /* per tick, by how much the load needed more threads than were ready;
-                            * in us of a thread */
+                            * in us of a thread; see demand_us */
     uint64_t queue_max;
     uint64_t workers_peak; /* most that existed at once */
     uint64_t memory_peak;  /* bytes */

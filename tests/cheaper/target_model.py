@@ -76,9 +76,7 @@ class Target:
         recent = self.recent(moment, want)
         live, limits = moment.live, self.limits
         if want >= live + 0.5:
-            started = int(min(want - live + 0.5, limits.takeable(moment))) if may else 0
-            self.started += started
-            return started
+            return int(min(want - live + 0.5, limits.takeable(moment))) if may else 0
         if recent > live - 1:
             return 0
         return -int(min(live - recent, limits.spare(moment)))
@@ -97,6 +95,9 @@ class Target:
         self.completed = self.completed * keep + min(moment.completions, MOST)
         self.starting_us = self.starting_us * keep + min(passed, FADE_US) * self.starting
         self.started *= keep
+        self.started += sum(
+            worker.ready_since_us > moment.now - passed for worker in moment.workers
+        )
         self.starting = moment.starting
         self.service = max(self.work / self.completed if self.completed > 0.5 else self.interval, 1)
         self.startup = self.starting_us / self.started if self.started > 0.5 else 0.0

@@ -258,7 +258,7 @@ def test_11_memory_is_the_last_word(name, profile, data):
         if sum(used) < rule.cdata.rss_hard:
             continue
         if profile == "fixed":
-            spare = min(counts.idle, counts.active - rule.workers_min)
+            spare = min(counts.idle, counts.active - counts.starting - rule.workers_min)
             assert len(verdict.stop) >= min(1, max(spare, 0))
         elif len(used) > 1:
             assert len(verdict.stop) == min(counts.idle, 1)

@@ -22,6 +22,7 @@ class Load:
         self.letters = ["i"] * live + ["C"] * (most - live)
         self.counters = [rng.randint(0, 10**8) for _ in range(most)]
         self.ran = [rng.randrange(2**64) for _ in range(most)] if rng.random() < 0.6 else None
+        self.ready = [0] * most
         self.several = rng.random() < 0.2
         self.uncounted = rng.random() < 0.2
         self.change()
@@ -53,6 +54,7 @@ class Load:
             if letter in "ib":
                 letter = "b" if i < busy else "i"
             elif letter in "sD" and rng.random() < 0.4:
+                self.ready[i] = self.now - rng.choice([0, passed // 3, 2 * passed])
                 letter = {"s": "i", "D": "C"}[letter]
             if rng.random() < 0.01:
                 letter = rng.choice("isCDz")
@@ -65,7 +67,9 @@ class Load:
             if self.ran:
                 ran = self.ran[i] = (self.ran[i] + rng.choice([0, 0, 1, 3]) * passed // 2) % 2**64
             asked = letter == "b" and (rng.randint(0, 4) if self.several else i % 3 > 0)
-            workers.append(Worker(letter, int(asked), self.counters[i], running_time_us=ran))
+            workers.append(
+                Worker(letter, int(asked), self.counters[i], 0, self.ready[i], running_time_us=ran)
+            )
         queue = rng.randint(0, self.queue)
         return Moment(
             self.now,
