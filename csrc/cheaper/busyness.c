@@ -86,8 +86,6 @@ static const struct uwo_scale_knob busyness_knobs[] = {
 };
 SCALE_KNOBS_FIT(busyness_knobs);
 
-enum { MICROSECONDS = 1000000 };
-
 /* One check of the original. */
 struct check {
     uint64_t *word;
@@ -170,7 +168,7 @@ static struct uwo_scale_verdict busyness_above(struct check *check)
         uint64_t since = check->now - check->word[LAST_STOPPED];
 
         check->word[LAST_ACTION] = BUSYNESS_STARTED;
-        if (since / check->overload / MICROSECONDS <= check->word[MULTIPLIER])
+        if (since / check->overload / BUSYNESS_US_PER_S <= check->word[MULTIPLIER])
             check->word[MULTIPLIER] += busyness_knob(check, BUSYNESS_PENALTY);
         else
             busyness_soften(check);
@@ -219,7 +217,7 @@ static struct uwo_scale_verdict busyness_queue(struct check *check, bool alert)
     if (!queue || !check->word[NOT_EMPTY]) {
         check->word[NOT_EMPTY] = queue;
         check->word[SINCE] = queue ? check->now : check->word[SINCE];
-    } else if (check->input->may_spawn && (check->now - check->word[SINCE]) / MICROSECONDS >=
+    } else if (check->input->may_spawn && (check->now - check->word[SINCE]) / BUSYNESS_US_PER_S >=
                                               busyness_knob(check, BUSYNESS_NONZERO)) {
         check->word[SINCE] = check->now;
         return busyness_emergency(check, "emergency: the queue was not empty for too long");
@@ -261,7 +259,7 @@ static struct check busyness_check(struct scale_state *state, const struct scale
                            .input = input,
                            .knob = knob,
                            .overload = (uint64_t)knob[BUSYNESS_WINDOW],
-                           .window = (uint64_t)knob[BUSYNESS_WINDOW] * MICROSECONDS,
+                           .window = (uint64_t)knob[BUSYNESS_WINDOW] * BUSYNESS_US_PER_S,
                            .now = input->readings->wall_us };
 }
 
@@ -294,7 +292,7 @@ static const char *busyness_refuse(const struct uwo_scale_rule *rule)
 {
     if (rule->profile == UWO_PROFILE_FIXED && rule->knob[BUSYNESS_MIN] >= rule->knob[BUSYNESS_MAX])
         return "busy_min must be below busy_max";
-    if ((uint64_t)rule->knob[BUSYNESS_WINDOW] * MICROSECONDS == 0)
+    if ((uint64_t)rule->knob[BUSYNESS_WINDOW] * BUSYNESS_US_PER_S == 0)
         return "check_interval_busy: a window of no length divides by zero; give 1 s or more";
     return NULL;
 }

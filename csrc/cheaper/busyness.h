@@ -34,6 +34,8 @@ enum {
     BUSYNESS_NONZERO,
 };
 
+enum { BUSYNESS_US_PER_S = 1000000 };
+
 void busyness_fixed_begin(struct scale_state *state, const struct scale_input *input,
                           const int64_t *knob);
 struct uwo_scale_verdict busyness_fixed_decide(struct scale_state *state,

@@ -11,11 +11,9 @@
  *   stop. */
 #include "cheaper/busyness.h"
 
-enum { MICROSECONDS = 1000000 };
-
 static uint64_t busyness_fixed_window(const int64_t *knob)
 {
-    return (uint64_t)knob[BUSYNESS_WINDOW] * MICROSECONDS;
+    return (uint64_t)knob[BUSYNESS_WINDOW] * BUSYNESS_US_PER_S;
 }
 
 static void busyness_fixed_arm(uint64_t *word, const struct scale_input *input, const int64_t *knob)
@@ -76,7 +74,7 @@ static bool busyness_fixed_stale(uint64_t *word, const struct scale_input *input
     if (queue == 0 || !word[NOT_EMPTY])
         word[SINCE] = now;
     word[NOT_EMPTY] = queue > 0;
-    if (now - word[SINCE] < (uint64_t)knob[BUSYNESS_NONZERO] * MICROSECONDS)
+    if (now - word[SINCE] < (uint64_t)knob[BUSYNESS_NONZERO] * BUSYNESS_US_PER_S)
         return false;
     word[SINCE] = now;
     return true;

@@ -176,6 +176,8 @@ enum scale_ask scale_open(uint64_t *state, struct scale_input *input,
 void scale_close(uint64_t *state, const struct scale_input *input,
                  struct uwo_scale_verdict *verdict, uint32_t *start, uint32_t *stop)
 {
+    verdict->start_count = 0;
+    verdict->stop_count = 0;
     if (scale_is_fixed(input))
         clamp_fixed_close(state, input, verdict, start, stop);
     else

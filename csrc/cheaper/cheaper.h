@@ -16,7 +16,7 @@ enum {
     HEAD_MARK,    /* whose state it is; 0: new */
     HEAD_LAST,    /* time of the last check: mono_us, or whole wall seconds; uWSGI: 0 is none */
     HEAD_SEEN,    /* fixed: mono_us of the last readings */
-    HEAD_CHECKS,  /* fixed: checks made */
+    HEAD_CHECKED, /* fixed: there has been a check */
     HEAD_PENDING, /* changes by hand not yet made; uWSGI: stops carried over, too */
     HEAD_WORDS
 };

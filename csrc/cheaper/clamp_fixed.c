@@ -13,10 +13,10 @@ static bool clamp_fixed_due(uint64_t *state, const struct scale_input *input)
 {
     uint64_t now = input->readings->mono_us, slack = scale_slack_us(input);
 
-    if (state[HEAD_CHECKS] && now - state[HEAD_LAST] < 7 * slack)
+    if (state[HEAD_CHECKED] && now - state[HEAD_LAST] < 7 * slack)
         return false;
     state[HEAD_LAST] = now;
-    state[HEAD_CHECKS]++;
+    state[HEAD_CHECKED] = 1;
     return true;
 }
 

@@ -36,8 +36,8 @@ FLAGS = [
     f"-I{TREE}/csrc/include", f"-I{sysconfig.get_paths()['include']}",
 ]  # fmt: skip
 CPU_SECONDS = 60  # of a run of the tests; who takes longer does not end
-TARGET = ["test_target.py", "test_target_model.py"]
-FIXED = ["test_fixed_rules.py", "test_fixed_model.py", "test_scaler.py"]
+TARGET = ["test_target_model.py", "test_target.py"]
+FIXED = ["test_fixed_model.py", "test_scaler.py"]
 UWSGI = [
     "test_uwsgi_rules.py", "test_uwsgi_algorithms.py", "test_uwsgi_wrapper.py",
     "test_uwsgi_busyness.py", "test_recorded.py", "test_model.py",
@@ -195,12 +195,14 @@ def package_of(work: Path, number: int) -> Path:
 def try_original(work: Path, base: list[Path]) -> None:
     package = package_of(work, 0)
     link(base, [], package)
-    for files in tests_of("target.c"):
+    for files in (TARGET, FIXED, UWSGI):
         if not run(package, files, package / "log"):
             sys.exit(f"mutate: the tests fail without a mutant; see {package}/log")
 
 
-def worker(work: Path, number: int, jobs: int, base: list[Path], todo: list) -> None:
+def worker(
+    work: Path, number: int, jobs: int, base: list[Path], todo: list, stages: int
+) -> None:
     package = package_of(work, number)
     for name, mutant, objects in todo[number::jobs]:
         link(base, objects, package)
@@ -209,7 +211,7 @@ def worker(work: Path, number: int, jobs: int, base: list[Path], todo: list) -> 
             (
                 place
                 for place, files in enumerate(tests_of(name), 1)
-                if files and not run(package, files, package / "log")
+                if place <= stages and files and not run(package, files, package / "log")
             ),
             0,
         )
@@ -232,6 +234,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--all", action="store_true", help="survivors: the other tests, too (slow)")
     options = parser.parse_args()
     work, jobs = options.work.resolve(), options.jobs
     files = options.files or sorted(p.name for p in CHEAPER.glob("*.c")) + ["algo.h", "arith.h"]
@@ -251,7 +254,7 @@ def main() -> None:
     for number in range(jobs):
         child = os.fork()
         if child == 0:
-            worker(work, number, jobs, base, todo)
+            worker(work, number, jobs, base, todo, 2 if options.all else 1)
             os._exit(0)
         children.append(child)
     for child in children:

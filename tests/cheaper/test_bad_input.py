@@ -55,7 +55,7 @@ MADE_WRONG = {
         r"^busy_min must be below busy_max$",
     ),
     "beyond 64 bits": (
-        lambda: AlgoSpare(check_interval_overload=2**63, profile="uwsgi-2.1"),
+        lambda: AlgoSpare(check_interval_overload=2**64, profile="uwsgi-2.1"),
         r"check_interval_overload: 9223372036854775808; allowed",
     ),
     # names
@@ -112,11 +112,22 @@ MADE_WRONG = {
         lambda: AlgoSpare().rule(4, rss_soft=5, rss_hard=5),
         r"rss_hard is 5 bytes: it must be above rss_soft, 5",
     ),
+    "readings of none": (lambda: AlgoSpare().decide(None, 5), r"readings: 5; allowed: Readings"),
+    "ini of none": (lambda: Cheapening.from_ini(None), r"lines: None; allowed: a str, or lines of"),
+    "ini of bytes": (
+        lambda: Cheapening.from_ini(b"cheaper = 2"),
+        r"lines: b'cheaper = 2'; allowed",
+    ),
+    "ini line": (lambda: Cheapening.from_ini(["cheap", 5]), r"lines\[1\]: 5; allowed: a str"),
     "limit": (lambda: AlgoSpare().decide(None, Readings(2), workers_mim=1), r"workers_mim"),
     # the same in Cheapening
     "soft and hard": (
         lambda: Cheapening().set_memory_limits(rss_soft=9, rss_hard=9),
         r"rss_soft: 9 bytes; allowed: bytes below rss_hard, 9 bytes",
+    ),
+    "hard alone there": (
+        lambda: Cheapening().set_memory_limits(rss_hard=3),
+        r"rss_hard: 3 bytes; allowed: with a rss_soft below it",
     ),
     "soft then hard": (
         lambda: Cheapening(rss_soft=9).set_memory_limits(rss_hard=3),

@@ -45,6 +45,20 @@ def test_function_may_answer_with_a_number():
     assert (verdict.delta, verdict.start) == (2, (2, 3))
 
 
+def test_what_it_writes_into_its_readings_changes_nothing():
+    """The limits go by what was measured: nobody who is busy is stopped."""
+    measured = readings("bbbb")
+
+    def greedy(state, shown):
+        shown.fill(state="iiii")
+        return -3, state
+
+    verdict = Scaler(greedy, workers_max=4).tick(measured)
+
+    assert (verdict.stop, verdict.limited_by) == ((), "no idle worker")
+    assert measured == readings("bbbb")
+
+
 def test_callable_object_will_do():
     class Ladder:
         def __call__(self, state, readings):

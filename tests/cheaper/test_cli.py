@@ -179,7 +179,23 @@ WRONG = {
         ["explain", "spare", "--workers", "i", "--profile", "uwsgi-2"],
         "profile: 'uwsgi-2': did you mean \"uwsgi-2.",
     ),
-    "ticks": (["explain", "spare", "--workers", "i", "--ticks", "0"], "ticks: 0; allowed: 1 or"),
+    "ticks": (
+        ["explain", "spare", "--workers", "i", "--ticks", "0"],
+        "argument --ticks: '0': 1 to 100000 is allowed",
+    ),
+    "many ticks": (
+        ["explain", "spare", "--workers", "i", "--ticks", "100000000"],
+        "argument --ticks: '100000000': 1 to 100000 is allowed",
+    ),
+    "ticks of no number": (
+        ["explain", "spare", "--workers", "i", "--ticks", "x"],
+        "argument --ticks: 'x': 1 to 100000 is allowed",
+    ),
+    "no readings": (["explain", "spare"], "one of the arguments --workers --readings is required"),
+    "readings twice": (
+        ["explain", "spare", "--readings", "x", "--queue", "3"],
+        "listen_queue: it stands in the file of --readings",
+    ),
     "minimum": (
         ["explain", "spare", "--workers", "ii", "--workers-min", "3"],
         "workers_min is 3: 1 to workers_max, 2, is allowed",
@@ -198,8 +214,17 @@ def test_wrong_words_are_named_in_one_line(command, name):
 
     status, output, errors = command(*words)
 
-    assert (1, "") == (status, output)
-    assert errors.startswith(f"uwoffload: {message}")
+    assert (2, "") == (status, output)
+    assert errors.startswith(f"uwoffload cheaper {words[0]}: {message}")
+    assert errors.endswith(f"; see uwoffload cheaper {words[0]} --help\n")
+    assert errors.count("\n") == 1
+
+
+def test_wrong_command_is_named_in_one_line(command):
+    status, output, errors = command("explian")
+
+    assert (2, "") == (status, output)
+    assert errors.startswith("uwoffload cheaper: argument COMMAND: invalid choice: 'explian'")
     assert errors.count("\n") == 1
 
 
@@ -220,6 +245,12 @@ WRONG_FILES = {
     "twice": ('{"workers": [{"number": 1}, {"number": 1}]}', "workers: number 1 is there twice"),
     "missing": ('{"workers": [{"number": 1}, {"number": 3}]}', "number 2 is missing"),
     "worker": ('{"workers": [5]}', "workers: [5]; allowed: a list of objects"),
+    "deep": ("[" * 100_000, ": line 1: no JSON: too many lists or objects within each other"),
+    "deep workers": (
+        '{"workers": ' + "[" * 900 + "]" * 900 + "}",
+        ": readings 1: ",
+    ),
+    "sizes": ('[{"workers": "ii"}, {"workers": "i"}]', "readings of 1 workers"),
     "state": ('{"workers": [{"state": "bussy"}]}', "state: 'bussy': did you mean \"busy\"?"),
 }
 

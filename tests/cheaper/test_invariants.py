@@ -502,6 +502,20 @@ def test_fixed_spare_changes_its_direction_at_most_once_per_window(name, profile
         assert up == down or after - before >= window
 
 
+@each("spare2", profiles=FIXED)
+@EXAMPLES
+@given(data=st.data())
+def test_fixed_spare2_takes_no_start_back_within_its_window(name, profile, data):
+    """The other way round is allowed: a start that is needed does not wait for a window."""
+    rule, found = driven(data, name, profile, always=True, ticks=80)
+    window = knob(rule, "check_interval_idle")
+    started = None
+    for number, (_, _, delta, *_) in enumerate(found):
+        assert delta >= 0 or started is None or number - started >= window
+        if delta > 0:
+            started = number
+
+
 @each("busyness", profiles=FIXED)
 @EXAMPLES
 @given(data=st.data())
