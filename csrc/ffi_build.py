@@ -45,6 +45,8 @@ def flags() -> tuple[list[str], list[str]]:
     if sanitizers:
         compiling += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-g", "-O1"]
         linking += [f"-fsanitize={sanitizers}"]
+        if "undefined" in sanitizers:  # Python's own flags hide overflows of signed numbers
+            compiling += ["-fno-wrapv", "-fsanitize=float-cast-overflow"]
     elif os.environ.get("UWOFFLOAD_COVERAGE"):
         compiling += ["--coverage", "-g", "-O0"]
         linking += ["--coverage"]

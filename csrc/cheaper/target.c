@@ -174,14 +174,25 @@ static void target_work(struct sample *sample, struct memory *memory)
     sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
 }
 
+/* Requests completed: no more than were there, where that is known. */
+static double target_completions(const struct sample *sample, const struct memory *memory)
+{
+    const struct uwo_readings *readings = sample->input->readings;
+    double most = MOST;
+
+    if (readings->arrivals)
+        most = arith_min((double)readings->arrivals, MOST) + memory->queued +
+               (double)readings->worker_count * memory->per_worker;
+    return arith_min((double)readings->completions, most);
+}
+
 /* The time of one request, and the time until a worker started now is of use. */
 static void target_times(struct sample *sample, struct memory *memory)
 {
     double keep = FADE_US / (FADE_US + sample->passed_us);
 
     memory->work_us = memory->work_us * keep + sample->work_us;
-    memory->completed = memory->completed * keep +
-                        arith_min((double)sample->input->readings->completions, MOST);
+    memory->completed = memory->completed * keep + target_completions(sample, memory);
     memory->starting_us = memory->starting_us * keep +
                           arith_min(sample->passed_us, FADE_US) * memory->starting;
     memory->started = memory->started * keep + sample->started;

@@ -16,7 +16,7 @@ FADE_US = 120e6
 HISTORY = 64
 STRETCHES = 8
 U64 = 1 << 64
-MOST = 10**9
+MOST = 10**7
 
 
 def share_that_waits(beta: float) -> float:
@@ -92,7 +92,11 @@ class Target:
         self.per_worker = max(self.per_worker, *requests)
         keep = FADE_US / (FADE_US + passed)
         self.work = self.work * keep + work
-        self.completed = self.completed * keep + min(moment.completions, MOST)
+        most = MOST
+        if moment.arrivals:
+            there = len(moment.workers) * self.per_worker
+            most = min(moment.arrivals, MOST) + self.queued + there
+        self.completed = self.completed * keep + min(moment.completions, most)
         self.starting_us = self.starting_us * keep + min(passed, FADE_US) * self.starting
         self.started *= keep
         self.started += sum(

@@ -56,7 +56,7 @@ MADE_WRONG = {
     ),
     "beyond 64 bits": (
         lambda: AlgoSpare(check_interval_overload=2**64, profile="uwsgi-2.1"),
-        r"check_interval_overload: 9223372036854775808; allowed",
+        r"check_interval_overload: 18446744073709551616; allowed: 0 to 18446744073709551615 checks",
     ),
     # names
     "algorithm": (lambda: Algo.named("bussyness"), r'"busyness".*allowed: backlog, busyness'),

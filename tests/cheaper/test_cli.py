@@ -245,12 +245,19 @@ WRONG_FILES = {
     "twice": ('{"workers": [{"number": 1}, {"number": 1}]}', "workers: number 1 is there twice"),
     "missing": ('{"workers": [{"number": 1}, {"number": 3}]}', "number 2 is missing"),
     "worker": ('{"workers": [5]}', "workers: [5]; allowed: a list of objects"),
+    "clock": (
+        '[{"workers": "i", "mono_us": 9}, {"workers": "i", "mono_us": 5}]',
+        "mono_us",
+    ),
     "deep": ("[" * 100_000, ": line 1: no JSON: too many lists or objects within each other"),
     "deep workers": (
         '{"workers": ' + "[" * 900 + "]" * 900 + "}",
         ": readings 1: ",
     ),
-    "sizes": ('[{"workers": "ii"}, {"workers": "i"}]', "readings of 1 workers"),
+    "sizes": (
+        '[{"workers": "ii"}, {"workers": "i"}]',
+        ": readings 2: 1 workers; allowed: as many as in the first, 2",
+    ),
     "state": ('{"workers": [{"state": "bussy"}]}', "state: 'bussy': did you mean \"busy\"?"),
 }
 
@@ -289,3 +296,14 @@ def test_help_tells_the_letters(command):
 
     assert status == 0
     assert "i idle, b busy, s starting, D draining, C cheaped, z dead" in output
+
+
+def test_explain_takes_a_knob_as_uwsgi_parses_minus_one(command):
+    status, output, _ = command(
+        "explain", "backlog", "--profile", "uwsgi-2.1", "--workers", "bCC",
+        "--check-num-overload", str(2**64 - 1),
+    )  # fmt: skip
+
+    assert status == 0
+    assert "check_num_overload 18446744073709551615" in output
+    assert rows(output)[0][4] == "+1"

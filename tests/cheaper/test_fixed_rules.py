@@ -1,0 +1,157 @@
+"""Details of profile `fixed` that a random pool seldom comes to."""
+
+from random import Random
+
+import pytest
+
+from uwoffload import InvalidArgument
+from uwoffload.cheaper import AlgoBusyness, AlgoManual, AlgoQueue, Readings, Scaler, algorithms
+
+from .fixed_model import Busyness, Limits, Moment, Pool, Worker
+from .fixed_streams import made, readings_of, rule_of
+
+SECOND = 1_000_000
+
+
+# ---- busyness, as its model, in long waves of load ----
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_timers_of_busyness_are_those_of_the_model(seed):
+    """Starts soon after stops, stops in a row, spells within the band; emergencies now and then."""
+    rng = Random(f"waves {seed}")
+    knobs = {
+        "check_interval_busy": rng.choice([1, 1, 2]),
+        "busy_max": 60,
+        "busy_min": 30,
+        "idle_cycles_max": rng.randint(1, 4),
+        "idle_cycles_penalty": rng.randint(0, 3),
+        "queue_size": rng.randint(2, 9),
+        "emergency_idle_cycles_max": rng.randint(1, 4),
+        "emergency_workers_step": rng.randint(0, 2),
+        "queue_nonzero_delay": rng.randint(1, 4),
+    }
+    limits = Limits(6, rng.choice([1, 2]), rng.randint(0, 2))
+    now = rng.choice([SECOND, 10**12])  # a clock may begin at the boot
+    letters, counters, spells = "iiiCCC", [0] * 6, iter(())
+    algorithm = Busyness(limits, knobs)
+    first = Moment(now, [Worker(letter) for letter in letters])
+    algorithm.begin(first)
+    pool, scaler = Pool(limits, algorithm), Scaler(rule_of(made("busyness", knobs), limits))
+    scaler.begin(readings_of(first))
+    for check in range(160):
+        share = next(spells, None)
+        if share is None:
+            spells = iter([rng.choice([0.0, 0.0, 0.45, 0.9])] * rng.randint(1, 12))
+            share = next(spells)
+        now += SECOND
+        counters = [
+            used + int(share * SECOND) * (letter == "i")
+            for used, letter in zip(counters, letters, strict=True)
+        ]
+        queue = rng.choice([1, 3, 12]) if rng.random() < 0.04 else 0
+        workers = [Worker(letters[i], busy_us=counters[i]) for i in range(6)]
+        moment = Moment(now, workers, queue)
+        expected = pool.tick(moment)
+
+        verdict = scaler.tick(readings_of(moment))
+
+        assert (verdict.delta, verdict.start, verdict.stop) == expected[1:2] + expected[4:], check
+        there = set(expected.start) | {i for i, letter in enumerate(letters, 1) if letter == "i"}
+        letters = "".join("i" if i in there - set(expected.stop) else "C" for i in range(1, 7))
+
+
+@pytest.mark.parametrize(("used", "started"), [(509_999, 0), (510_000, 1)])
+def test_a_share_is_rounded_down(used, started):
+    """Above 50 % begins at 51."""
+    scaler = Scaler(AlgoBusyness(check_interval_busy=1, busy_max=50), workers_max=2)
+    readings = Readings(2).at(10**12).fill(state="iC")
+    scaler.begin(readings)
+    readings.at(10**12 + SECOND).fill(busy_us=[used, 0])
+
+    assert scaler.tick(readings).delta == started
+
+
+def test_a_pool_that_is_all_starting_is_not_busy():
+    """Nobody was there: a share of 0, which is below every minimum but 0."""
+    scaler = Scaler(AlgoBusyness(check_interval_busy=1, busy_min=1), workers_max=4, workers_min=1)
+    readings = Readings(4).at(10**12).fill(state="ssCC")
+    scaler.begin(readings)
+
+    assert scaler.tick(readings.at(10**12 + SECOND)).reason == "idle, but not for long enough"
+
+
+# ---- knobs ----
+
+CHECKS, WINDOWS = (1, 1_000_000, "checks"), (1, 1_000_000, "windows")
+KNOBS = {
+    "backlog": {"check_num_overload": (3, 1, 1_000_000, "requests")},
+    "busyness": {
+        "check_interval_busy": (3, 1, 86_400, "s"),
+        "busy_max": (50, 1, 100, "%"),
+        "busy_min": (25, 0, 99, "%"),
+        "idle_cycles_max": (10, *WINDOWS),
+        "idle_cycles_penalty": (2, 0, 1_000_000, "windows"),
+        "queue_size": (33, 0, 1_000_000, "requests"),
+        "emergency_idle_cycles_max": (3, *WINDOWS),
+        "emergency_workers_step": (1, 0, 65_535, "workers"),
+        "queue_nonzero_delay": (60, 1, 86_400, "s"),
+    },
+    "manual": {},
+    "spare": {"check_interval_overload": (3, *CHECKS)},
+    "spare2": {"check_interval_idle": (10, *CHECKS), "check_interval_overload": (3, *CHECKS)},
+}
+
+
+@pytest.mark.parametrize("name", sorted(KNOBS))
+def test_knobs_have_their_defaults_and_ranges(name):
+    found = {k.name: (k.default, k.min, k.max, k.unit) for k in algorithms()[name].knobs}
+
+    assert found == KNOBS[name]
+
+
+def test_band_of_busyness_has_a_width():
+    AlgoBusyness(busy_min=49, busy_max=50).rule(2)
+
+    with pytest.raises(InvalidArgument, match="busy_min must be below busy_max"):
+        AlgoBusyness(busy_min=50, busy_max=50).rule(2)
+
+
+# ---- reasons ----
+
+
+def reason(algorithm, letters, *, limits=None, **values):
+    readings = Readings(len(letters)).at(10**12).fill(state=letters)
+    for name, value in values.items():
+        setattr(readings, name, value)
+    return Scaler(algorithm, workers_max=len(letters), **(limits or {})).tick(readings).reason
+
+
+def test_reason_names_who_had_the_last_word():
+    memory = {"rss_soft": 10, "rss_hard": 20}
+
+    assert reason(AlgoManual(), "iC") == "only by hand"
+    assert reason(AlgoManual(), "iC", manual=1) == "by hand"
+    assert reason(AlgoManual(), "ii", limits=memory, memory_total=20) == (
+        "memory above the hard limit"
+    )
+    assert reason(AlgoManual(), "CC") == "fewer workers than the minimum"
+
+
+@pytest.mark.parametrize(
+    ("letters", "queue", "memory", "expected"),
+    [
+        ("biC", 4, 0, "the queue is too long"),
+        ("biC", 4, 10, "the queue is too long, but memory forbids to start"),
+        ("biC", 3, 0, "the queue is as it should be"),
+        ("bCC", 2, 0, "the queue is short, at the minimum"),
+        ("bbC", 2, 0, "the queue is short, but nobody can be spared"),
+        ("biC", 2, 0, "the queue is short"),
+    ],
+)
+def test_reasons_of_backlog(letters, queue, memory, expected):
+    found = reason(
+        AlgoQueue(), letters, limits={"rss_soft": 10}, listen_queue=queue, memory_total=memory
+    )
+
+    assert found == expected
