@@ -6,13 +6,14 @@ taken out of a list and put back, both atomic, so a submit needs no lock.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from ._bridge import ffi, lib, new_error
-from .errors import EngineClosed
+from ._bridge import check, ffi, lib, new_error
+from .errors import EngineClosed, InvalidArgument
 
 if TYPE_CHECKING:
     from ._core import CData
@@ -37,8 +38,10 @@ class Call:
 class Calls:
     """The handle of an engine and the calls on it.  Thread: any, for every method."""
 
-    def __init__(self, handle: CData) -> None:
+    def __init__(self, handle: CData, hosted: bool) -> None:
         self.handle = handle
+        self.hosted = hosted  # no threads: that which made it runs the loop, and all callbacks
+        self.host = threading.get_ident()
         self.pid = os.getpid()
         self.idle: list[Call] = []
         self.closed = False  # no new call may be made
@@ -67,6 +70,7 @@ class Calls:
 
     def descriptor(self) -> int:
         """Readable while there are events to reap; the engine's own."""
+        self.check_threads("fileno()")
         call = self.enter()
         try:
             return lib.uwo_engine_fd(self.handle)
@@ -96,3 +100,40 @@ class Calls:
                 lib.uwo_engine_wake(self.handle)
                 time.sleep(CALLS_HOME_STEP)
         return True
+
+    # ---- without threads ----
+
+    def check_threads(self, what: str) -> None:
+        """Raise InvalidArgument where somebody else than the host would wait."""
+        if self.hosted:
+            raise InvalidArgument(
+                f"{what}: the engine has no threads, so nothing moves while others wait; "
+                "allowed: an engine with threads=1 or more"
+            )
+
+    def check_host(self, what: str) -> None:
+        """Raise InvalidArgument where this thread may not run the loop."""
+        if self.hosted and threading.get_ident() != self.host:
+            raise InvalidArgument(
+                f"{what}: an engine without threads is run by the thread that made it; "
+                "allowed: that thread, or an engine with threads=1 or more"
+            )
+
+    def turn(self, seconds: float) -> None:
+        """Let others work for so long: a turn of the loop, if it is ours."""
+        if not self.hosted or threading.get_ident() != self.host:
+            time.sleep(seconds)
+            return
+        call = self.enter()
+        try:
+            lib.uwo_engine_turn(self.handle, math.ceil(seconds * 1000))
+        finally:
+            self.leave(call)
+
+    def watch(self, fd: int, on: bool = True) -> None:
+        """Have Front.take return, with None, when fd becomes readable; borrowed."""
+        call = self.enter()
+        try:
+            check(lib.uwo_engine_watch(self.handle, fd, on))
+        finally:
+            self.leave(call)

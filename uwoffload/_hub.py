@@ -45,8 +45,8 @@ log = logging.getLogger("uwoffload")
 class Hub(Calls):
     """See the module.  Thread: any, for every method."""
 
-    def __init__(self, handle: CData, transfers_max: int) -> None:
-        super().__init__(handle)
+    def __init__(self, handle: CData, transfers_max: int, hosted: bool) -> None:
+        super().__init__(handle, hosted)
         self.transfers_max = transfers_max
         self.live: dict[int, Transfer] = {}
         self.unclaimed: dict[int, Completion] = {}
@@ -130,7 +130,7 @@ class Hub(Calls):
         if call.events is None:
             call.events = ffi.new(_EVENTS, BATCH)
         call.events[0].size = _EVENT_SIZE
-        if timeout == 0:
+        if timeout == 0 and not self.hosted:
             return lib.uwo_engine_reap(self.handle, call.events, most)
         left = -1 if timeout is None else min(math.ceil(max(timeout, 0) * 1000), 2**31 - 1)
         return lib.uwo_engine_wait(self.handle, call.events, most, left)
@@ -266,7 +266,7 @@ class Hub(Calls):
 
     def start_dispatcher(self) -> None:
         """Start it, once; threads that reap by themselves leave it to the dispatcher."""
-        if self.dispatcher is not None:
+        if self.dispatcher is not None or self.hosted:
             return
         with self.lock:
             if self.dispatcher is not None or self.closed:

@@ -26,8 +26,10 @@ _alive: set[MortalHub] = set()
 class MortalHub(Hub):
     """A hub that can be closed, by anybody, once."""
 
-    def __init__(self, handle: CData, transfers_max: int, stats: Statistics | None) -> None:
-        super().__init__(handle, transfers_max)
+    def __init__(
+        self, handle: CData, transfers_max: int, hosted: bool, stats: Statistics | None
+    ) -> None:
+        super().__init__(handle, transfers_max, hosted)
         self._stats = stats  # lent to the engine
         self._closing = False  # somebody is at it
         self._ended = False

@@ -71,6 +71,7 @@ async def start(
     **limits: Any,
 ) -> Transfer:
     """`submit` without waiting for the end: for growing programs."""
+    engine._hub.check_threads("engine")
     transport: Any = stream.transport if isinstance(stream, asyncio.StreamWriter) else stream
     sock = _socket_of(transport)
     limits_before = transport.get_write_buffer_limits()

@@ -55,17 +55,17 @@ class Engine:
     ) -> None:
         """Start the threads.
 
-        threads: event loops, 1 to 64.  disk_threads: helpers for cold files and
-        uploads, 1 to 64.  transfers_max: live and un-reaped ones, 1 to 4194304.
-        pipes_max: pipes held for splicing (None: 256; 0: none, it copies instead).
-        buffers_max: buffers of 128 KiB for uploads on their way to disk (None: 64).
-        linger: seconds a close waits for unread input to end.  stats: where to
-        publish figures, a path for a new file or a `Statistics`; stats_worker:
-        which of its workers this is.  Raises InvalidArgument, Unsupported, OSError.
+        threads: event loops, 1 to 64; 0: one that runs in this thread's waits (`wait`, `poll`,
+        `Transfer.wait`, `Front.take`).  disk_threads: helpers for cold files and uploads, 1 to
+        64.  transfers_max: live and un-reaped ones, 1 to 4194304.  pipes_max: pipes held for
+        splicing (None: 256; 0: none, it copies instead).  buffers_max: buffers of 128 KiB for
+        uploads on their way to disk (None: 64).  linger: seconds a close waits for unread input
+        to end.  stats: where to publish figures, a path for a new file or a `Statistics`, as
+        worker stats_worker of it.  Raises InvalidArgument, Unsupported, OSError.
         """
         options = ffi.new("struct uwo_engine_options *")
         options.size = ffi.sizeof("struct uwo_engine_options")
-        options.threads = whole("threads", threads, 1, 64)
+        options.threads = whole("threads", threads, 0, 64) or lib.UWO_NONE
         options.disk_threads = whole("disk_threads", disk_threads, 1, 64)
         options.transfers_max = whole("transfers_max", transfers_max, 1, 4194304)
         if pipes_max is not None:
@@ -76,7 +76,7 @@ class Engine:
         options.stats_worker = whole("stats_worker", stats_worker, 0, 65535)
         made = None
         if isinstance(stats, str | os.PathLike):
-            stats = made = Statistics.create(stats, stats_worker + 1, threads)
+            stats = made = Statistics.create(stats, stats_worker + 1, max(threads, 1))
         elif stats is not None and not isinstance(stats, Statistics):
             raise InvalidArgument(f"stats: {stats!r:.80}; allowed: a path, a Statistics, or None")
         if stats is not None:
@@ -92,7 +92,7 @@ class Engine:
                 stats._take_back()
             raise
         self._wanted = WantedCache()
-        self._hub = MortalHub(handle[0], transfers_max, stats)
+        self._hub = MortalHub(handle[0], transfers_max, threads == 0, stats)
 
     def __enter__(self) -> Self:
         return self

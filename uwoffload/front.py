@@ -114,10 +114,13 @@ class Front:
     def take(self, timeout: float | None = None) -> Request | None:
         """The next request, to be answered or dropped; None when `timeout` seconds are over.
 
-        Goes on with generators meanwhile, when their clients have made room.  Raises
-        EngineClosed once the front is closed.
+        Goes on with generators meanwhile, when their clients have made room.  Where the
+        engine has no threads, this thread runs its loop meanwhile, and may give None
+        early.  Raises EngineClosed once the front is closed.
         """
         check_patience(timeout)
+        hub = self._hub
+        hub.check_host("take()")
         end = None if timeout is None else time.monotonic() + timeout
         call = self._calls.enter()
         try:
@@ -135,6 +138,10 @@ class Front:
                     growing = self._growing.get(cdata.id)
                     if growing is not None:
                         growing.pump()
+                elif status == 0 and hub.hosted:
+                    if hub.live:
+                        hub.reap()
+                    return None
                 elif status == 0 and (end is None or time.monotonic() >= end):
                     return None
                 elif status < 0 and status != -errno.EINTR:
@@ -175,7 +182,7 @@ class Front:
         while self.connections:
             if time.monotonic() > end:
                 return False
-            time.sleep(STEP)
+            self._hub.turn(STEP)
         return True
 
     def stop_accepting(self) -> None:

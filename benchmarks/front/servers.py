@@ -66,6 +66,7 @@ class Kind:
         return self.tool == "uwoffload"
 
 
+OURS_0 = Kind("uwoffload, no threads", "uwoffload", 0)
 OURS_1 = Kind("uwoffload, 1 thread", "uwoffload", 1)
 OURS_2 = Kind("uwoffload, 2 threads", "uwoffload", 2)
 NGINX = Kind("nginx", "nginx")

@@ -3,7 +3,7 @@ Slow readers: while one worker sends to 5,000 of them, how free is it?
 
 A prober asks a Python handler of ours, and nginx for a static answer, before and while
 5,000 readers at 20 KB/s are being served by the same worker. All of them must live, and
-none may be cut. Two offload threads are shown in every third round.
+none may be cut. Two offload threads, and none, are shown in every third round.
 """
 
 import json
@@ -33,6 +33,7 @@ from method import (
 from front.servers import (
     HERE,
     NGINX,
+    OURS_0,
     OURS_1,
     OURS_2,
     Kind,
@@ -116,7 +117,7 @@ def front_slow(settings: Settings) -> list[Figure]:
     cells: dict[Kind, list[dict[str, Any]]] = defaultdict(list)
     with files(file=SIZE_QUICK if settings.quick else SIZE, app=2) as directory:
         for number in range(settings.rounds):
-            kinds = [OURS_1, NGINX, *([OURS_2] if number % 3 == 0 else [])]
+            kinds = [OURS_1, NGINX, *([OURS_2, OURS_0] if number % 3 == 0 else [])]
             for kind in settings.order.sample(kinds, len(kinds)):
                 result = _cell(settings, kind, directory, readers)
                 result["round"] = number
@@ -127,7 +128,9 @@ def front_slow(settings: Settings) -> list[Figure]:
                     f"(kept {result['kept']:.2f}), {result['alive']} of {readers} alive"
                 )
                 cells[kind].append(result)
-    return [figure for kind in (OURS_1, OURS_2) for figure in _figures(kind, cells, readers)]
+    return [
+        figure for kind in (OURS_1, OURS_2, OURS_0) for figure in _figures(kind, cells, readers)
+    ]
 
 
 def _figures(kind: Kind, cells: dict[Kind, list[dict[str, Any]]], readers: int) -> Iterator[Figure]:

@@ -22,6 +22,7 @@ from method import Failed, Figure, Settings, files, main
 
 from front.servers import (
     NGINX,
+    OURS_0,
     OURS_1,
     OURS_2,
     UWSGI,
@@ -34,7 +35,6 @@ from front.servers import (
 )
 from front.small import SIZES
 
-OURS_0 = Kind("uwoffload, no threads", "uwoffload", 0)
 REQUESTS = 200
 LOOK_SECONDS = 0.0005
 SHOWN = 0.05
@@ -154,13 +154,7 @@ def tax(settings: Settings) -> list[Figure]:
                 for kind in kinds:
                     if kind is UWSGI and not close:
                         continue
-                    try:
-                        calls[kind] = per_request(settings, kind, directory, file, close)
-                    except Failed as failed:
-                        if kind is not OURS_0:
-                            raise
-                        settings.progress(f"  tax: left out: {failed}")
-                        continue
+                    calls[kind] = per_request(settings, kind, directory, file, close)
                     settings.record(
                         "cell",
                         question="tax",

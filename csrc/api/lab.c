@@ -222,6 +222,7 @@ int uwo_lab_create(const struct uwo_lab_options *options, struct uwo_lab **lab,
     if (!*lab || !memory) {
         free(*lab);
         free(memory);
+        *lab = NULL;
         return -ENOMEM;
     }
     (*lab)->lab = lab_init(memory, &complete);
@@ -298,8 +299,10 @@ int uwo_lab_feed(struct uwo_lab *lab, const int64_t *arrivals, const int64_t *se
     while ((status = lab_feed(lab->lab, &load)) == LAB_ROOM) {
         int grown = lab_grow(lab);
 
-        if (grown < 0)
+        if (grown < 0) {
+            *taken = load.taken;
             return grown;
+        }
     }
     *taken = load.taken;
     if (status == LAB_BAD_ARRIVAL || status == LAB_BAD_SERVICE)

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "engine/attempt.h"
+#include "engine/client.h"
+#include "engine/hosted.h"
 #include "engine/instructions.h"
 
 /* A body of bytes up to here travels with the head in one send. */
@@ -45,6 +47,35 @@ static bool answer_may_rest(const struct transfer *transfer)
            session->conn.keep_alive && transfer->registered && !session->adopted &&
            session->drained && !session->ending && !session->stash &&
            conn_body_ended(&session->conn);
+}
+
+/* Nothing is to follow, nor to be read off, nor to be logged, and nobody else holds a copy: as in
+ * connection_end. */
+static bool answer_may_close(struct front *front, const struct session *session)
+{
+    return session->conn.close_said && session->drained && !session->stash && !session->records &&
+           conn_body_ended(&session->conn) && atomic_load(&session->noticed) == 0 &&
+           sys_forks() == front->forks;
+}
+
+/* If the last answer is out, say so to the client: it need not wait until the loop has the
+ * connection back.  True when it is closed, and the loop has nothing left to do but to count. */
+static bool answer_ends(struct front *front, struct transfer *transfer)
+{
+    struct session *session = transfer->session;
+    struct op_result ignored = { 0 };
+
+    if (transfer->phase != PHASE_ANSWERED || transfer->program.outcome != UWO_FINISHED ||
+        session->conn.keep_alive)
+        return false;
+    if (!answer_may_close(front, session)) {
+        client_shutdown(front->sys, transfer, &ignored); /* if it fails, the loop will see why */
+        return false;
+    }
+    client_close(front->engine, transfer, false);
+    session->closed = true;
+    atomic_fetch_sub(&front->connections, 1);
+    return true;
 }
 
 /* ---- the head ---- */
@@ -281,7 +312,7 @@ static void answer_return(struct call *call, struct transfer *transfer)
     struct uwo_engine *engine = call->front->engine;
     int wake_fd = engine->loops[transfer->thread].wake_fd;
     bool growing = call->answered;
-    bool rests = answer_may_rest(transfer);
+    bool rests = answer_may_rest(transfer) || (!growing && answer_ends(call->front, transfer));
     bool signal;
 
     /* All at once: as soon as nobody answers, its loop may end it. */
@@ -367,8 +398,7 @@ void answer_drop(struct call *call)
 
 /* ---- taking ---- */
 
-/* A request of another worker; ours that are left over go on their way instead. */
-static struct call *answer_adopt(struct front *front)
+struct call *answer_adopt(struct front *front)
 {
     struct call *call = overflow_take(front);
 
@@ -386,6 +416,8 @@ int answer_take(struct front *front, int timeout_ms, struct call **call)
     uint64_t until_us = front->sys->now_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
     bool woken = false;
 
+    if (front->engine->hosted)
+        return hosted_take(front, timeout_ms < 0 ? UINT64_MAX : until_us, call);
     for (;;) {
         int left_ms = timeout_ms;
         int status;

@@ -14,6 +14,9 @@ void answer_drop(struct call *call);
 /* The next bytes of a streamed body; as uwo_request_read. */
 int64_t answer_read(struct call *call, void *data, size_t size);
 
+/* A request of another worker, or NULL; ours that are left over go on their way instead. */
+struct call *answer_adopt(struct front *front);
+
 /* The next request, or room; as uwo_front_take. */
 int answer_take(struct front *front, int timeout_ms, struct call **call);
 

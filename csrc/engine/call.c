@@ -237,7 +237,8 @@ struct transfer *call_begin(struct call *call)
     pthread_mutex_lock(&engine->lock);
     if (!call->gone && !call->answering)
         transfer = transfer_find(engine, call->request.id);
-    call->answering = transfer != NULL;
+    if (transfer) /* who is at it already stays so */
+        call->answering = true;
     pthread_mutex_unlock(&engine->lock);
     return transfer;
 }

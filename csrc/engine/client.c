@@ -53,8 +53,10 @@ static bool client_all_acked(const struct sys *sys, struct transfer *transfer)
 enum operated client_shutdown(const struct sys *sys, struct transfer *transfer,
                               struct op_result *result)
 {
-    int status = sys->shutdown(transfer->client_fd, SYS_SHUT_WRITE);
+    int status = 0;
 
+    if (!atomic_load(&transfer->shut))
+        status = sys->shutdown(transfer->client_fd, SYS_SHUT_WRITE);
     if (status == 0) {
         atomic_store(&transfer->shut, true);
         return OPERATED_RESULT;

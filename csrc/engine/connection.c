@@ -102,8 +102,9 @@ void serve_left(struct loop *loop, struct transfer *transfer)
     if (atomic_fetch_or(&transfer->mail_flags, MAIL_REAPED) == 0)
         transfer_free(engine, transfer);
     pthread_mutex_unlock(&engine->lock);
+    if (!session->closed)
+        atomic_fetch_sub(&front->connections, 1);
     loop->sys->release(session);
-    atomic_fetch_sub(&front->connections, 1);
     if (atomic_load_explicit(&front->stopping, memory_order_relaxed))
         loop->sys->event_signal(loop->wake_fd); /* the loop looks whether it can leave */
 }

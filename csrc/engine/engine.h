@@ -3,7 +3,8 @@
  * Who may touch what:
  *   - a transfer's fields belong to the loop that runs it, from its SUBMIT mail to its DONE event;
  *     those marked [lock] are read or written under engine->lock, those that are _Atomic by anyone;
- *   - a loop's fields belong to its thread, but for the mailbox and `load`;
+ *   - a loop's fields belong to its thread, but for the mailbox and `load`; without threads, to
+ *     whoever holds engine->turn;
  *   - a disk job belongs to the helper from disk_submit to the DISK mail.
  *
  * Nothing blocks while engine->lock is held; only the lock of a front's queue is taken inside it.
@@ -177,6 +178,10 @@ struct loop {
     uint8_t *scratch;
     pthread_t thread;
     bool started;
+    bool watched;     /* hosted: a descriptor of the host is readable, and it was not told yet */
+    bool published;   /* hosted: the same of events */
+    bool given;       /* hosted: the overflow queue may have a request */
+    uint64_t left_us; /* hosted: when the host was last in the loop */
     struct timers timers;
     struct serving *serving; /* the front's, or NULL */
     uint32_t front_left;     /* number of the front that it has left */
@@ -188,6 +193,9 @@ struct uwo_engine {
     const struct sys *sys;
     unsigned generation; /* sys_generation() of its process */
     struct uwo_engine_options options;
+    bool hosted;          /* one loop, which the host runs (hosted.c) */
+    pthread_t host;       /* the thread that made the engine */
+    pthread_mutex_t turn; /* hosted: held by whoever is in the loop */
     struct uwo_stats *own_stats;
     struct uwo_stats *stats;
     stats_value *callers_stats;
@@ -284,8 +292,17 @@ int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index);
 int loop_start(struct loop *loop);
 void loop_deinit(struct loop *loop);
 
-/* Have `stop` called for every transfer of this loop that has not ended. */
-void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *));
+/* A turn is one of each.  Work: mail, those who wait for their turn, timers; false: it has ended.
+ * Wait: for events at most so long (-1: until its own timers), and drive them; -EINTR when a signal
+ * handler ran. */
+bool loop_work(struct loop *loop);
+int loop_wait(struct loop *loop, int most_ms);
+
+/* Have epoll tell the host of a descriptor of its own, or no longer. */
+int loop_watch(struct loop *loop, int fd, bool on);
+
+/* Have `visit` called for every transfer of this loop that has not ended. */
+void loop_visit_all(struct loop *loop, void (*visit)(struct loop *, struct transfer *));
 
 /* ---- events.c ---- */
 

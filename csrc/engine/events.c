@@ -67,8 +67,10 @@ void events_publish(struct loop *loop)
         events_raise(loop, ended, EVENT_DONE);
         ended = next;
     }
-    if (loop->events_first)
+    if (loop->events_first) {
         events_post(loop->engine, loop->events_first, loop->events_last);
+        loop->published = true;
+    }
     loop->events_first = loop->events_last = NULL;
 }
 

@@ -4,9 +4,10 @@
 
 #include "engine/answer.h"
 #include "engine/drive.h"
+#include "engine/hosted.h"
 
-/* How long front_destroy waits for a disk helper. */
-enum { LEAVING_US = 5000000 };
+/* How long front_destroy waits for a disk helper; and, running the loop itself, between looks. */
+enum { LEAVING_US = 5000000, LEAVING_STEP_MS = 20 };
 
 enum { OUTPUT_SIZE = ANSWER_HEAD_MAX + SMALL_MAX + 64 };
 
@@ -66,7 +67,8 @@ static void front_swap(struct serving *serving)
 }
 
 /* Requests that found the overflow queue full wait for room in it: then the first loop watches it,
- * once. */
+ * once.  What others give away is watched by who waits for requests: without threads that is the
+ * loop, else a thread in queue_wait. */
 void front_watch_overflow(struct front *front)
 {
     front->sys->epoll_set(front->engine->loops[0].epoll_fd, EPOLL_CTL_MOD,
@@ -78,9 +80,13 @@ static void front_know_overflow(struct loop *loop, int action)
 {
     struct front *front = loop->serving->front;
 
-    if (loop->index == 0 && front->queue.overflow_fd >= 0)
-        loop->sys->epoll_set(loop->epoll_fd, action, front->options.overflow_send_fd, EPOLLONESHOT,
-                             FRONT_DATA + OVERFLOW_EVENT);
+    if (loop->index != 0 || front->queue.overflow_fd < 0)
+        return;
+    loop->sys->epoll_set(loop->epoll_fd, action, front->options.overflow_send_fd, EPOLLONESHOT,
+                         FRONT_DATA + OVERFLOW_EVENT);
+    if (loop->engine->hosted)
+        loop->sys->epoll_set(loop->epoll_fd, action, front->queue.overflow_fd,
+                             EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, FRONT_DATA + GIVEN_EVENT);
 }
 
 static void front_cut(struct loop *loop, struct transfer *transfer)
@@ -100,9 +106,9 @@ static void front_leave(struct loop *loop)
 
     listen_stop(loop);
     timers_clear(&loop->serving->listen_again);
-    loop_stop_all(loop, front_cut);
+    loop_visit_all(loop, front_cut);
     loop->serving->left = 0;
-    loop_stop_all(loop, front_count);
+    loop_visit_all(loop, front_count);
     if (loop->serving->left > 0)
         return; /* a helper or Python has some; looked at again when it comes back */
     front_know_overflow(loop, EPOLL_CTL_DEL);
@@ -160,6 +166,8 @@ void front_event(struct loop *loop, uint32_t number)
         return;
     if (number == OVERFLOW_EVENT)
         answer_spill(loop->serving->front);
+    else if (number == GIVEN_EVENT)
+        loop->given = true;
     else if (loop->serving->listening)
         listen_event(loop, number);
 }
@@ -236,7 +244,8 @@ static int front_init(struct front *front)
     if (sys->random(&front->boundary) < 0)
         front->boundary = sys->now_us() ^ (uint64_t)(uintptr_t)front;
     if (status == 0)
-        status = queue_init(&front->queue, sys, overflow_fd);
+        status = queue_init(&front->queue, sys, overflow_fd,
+                            front->engine->hosted ? front->engine->loops[0].wake_fd : -1);
     for (uint32_t i = 0; status == 0 && i < threads; i++) {
         status = serving_init(&front->servings[i], front);
         front->log_buffers[i] = &front->servings[i].log;
@@ -330,6 +339,20 @@ uint64_t front_connections(struct front *front)
     return connections + (may_accept && atomic_load(&front->draining) ? 1 : 0);
 }
 
+/* One step towards it: without threads this one runs the loop, unless another does. */
+static void front_wait_step(struct front *front, const struct timespec *until)
+{
+    struct uwo_engine *engine = front->engine;
+
+    if (!engine->hosted) {
+        pthread_cond_timedwait(&front->left, &front->lock, until);
+        return;
+    }
+    pthread_mutex_unlock(&front->lock);
+    hosted_step(engine, LEAVING_STEP_MS);
+    pthread_mutex_lock(&front->lock);
+}
+
 /* Until every loop has left.  False: one cannot. */
 static bool front_wait(struct front *front)
 {
@@ -341,7 +364,7 @@ static bool front_wait(struct front *front)
     pthread_mutex_lock(&front->lock);
     while (!atomic_load(&engine->stopping) && front->away < engine->options.threads &&
            front->sys->wall_us() < until_us)
-        pthread_cond_timedwait(&front->left, &front->lock, &until);
+        front_wait_step(front, &until);
     all = atomic_load(&engine->stopping) || front->away == engine->options.threads;
     pthread_mutex_unlock(&front->lock);
     return all;

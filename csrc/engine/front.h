@@ -26,9 +26,10 @@ enum {
     FRONT_TICK_MS = 250,      /* mail that wakes nobody is looked at as often */
     FILES_TICK_MS = 5000,     /* open files are looked over as often */
     NOTICED_CANCEL = 1 << 30, /* beside the bits of epoll */
-    OVERFLOW_EVENT = 128,
-    INPUT_SIZE = 128 << 10, /* per loop: what is read at once */
-    SMALL_MAX = 8 << 10,    /* bodies up to here travel with their head in one send */
+    OVERFLOW_EVENT = 128,     /* there is room in it */
+    GIVEN_EVENT = 129,        /* there is something in it */
+    INPUT_SIZE = 128 << 10,   /* per loop: what is read at once */
+    SMALL_MAX = 8 << 10,      /* bodies up to here travel with their head in one send */
     LISTENERS_MAX = 64,
     MESSAGE_MAX = 192 << 10, /* of the overflow queue */
     LOOKS_MAX = 8,           /* look-ups of one request that go to a disk helper */
@@ -64,6 +65,7 @@ struct session {
     bool adopted : 1;          /* came by the overflow queue: its loop has not seen it yet */
     bool given : 1;            /* Python's thread gave it to another worker */
     bool read_by_python : 1;   /* a body was streamed */
+    bool closed : 1;           /* by Python's thread; no longer counted in front->connections */
     _Atomic(uint32_t) noticed; /* epoll events while Python has it; NOTICED_CANCEL */
 };
 

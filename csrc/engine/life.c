@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/hosted.h"
 #include "engine/reap.h"
 
 /* In the helper, as its last act with the job: back to the loop. */
@@ -52,7 +53,7 @@ static int life_init_stats(struct uwo_engine *engine)
 
 static int life_init(struct uwo_engine *engine)
 {
-    const struct uwo_engine_options *options = &engine->options;
+    const struct uwo_engine_options *options = &engine->options; /* one loop when hosted */
     int status = life_init_memory(engine);
 
     if (status == 0)
@@ -64,7 +65,9 @@ static int life_init(struct uwo_engine *engine)
     if (status >= 0)
         status = disk_start(&engine->disk, engine->sys, options->disk_threads, life_disk_done,
                             engine);
-    for (uint32_t i = 0; status >= 0 && i < options->threads; i++)
+    if (engine->hosted)
+        engine->loops[0].started = status >= 0;
+    for (uint32_t i = 0; status >= 0 && !engine->hosted && i < options->threads; i++)
         status = loop_start(&engine->loops[i]);
     return status < 0 ? status : 0;
 }
@@ -80,7 +83,12 @@ int life_create(const struct sys *sys, const struct uwo_engine_options *options,
     engine->sys = sys;
     engine->generation = sys_generation();
     engine->options = *options;
+    engine->hosted = options->threads == UWO_NONE;
+    if (engine->hosted)
+        engine->options.threads = 1;
+    engine->host = pthread_self();
     engine->event_fd = -1;
+    pthread_mutex_init(&engine->turn, NULL);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->reap_lock, NULL);
 
@@ -125,7 +133,10 @@ int life_stop(struct uwo_engine *engine)
         if (!loop->started)
             continue;
         engine->sys->event_signal(loop->wake_fd);
-        pthread_join(loop->thread, NULL);
+        if (engine->hosted)
+            hosted_stop(engine);
+        else
+            pthread_join(loop->thread, NULL);
         loop->started = false;
     }
     life_close_mailboxes(engine);
@@ -164,6 +175,7 @@ void life_destroy(struct uwo_engine *engine)
         sys->arena_unmap(engine->owned, OWNED_MAX / 8);
     sys->release(engine->slots_memory);
     sys->release(engine->loops);
+    pthread_mutex_destroy(&engine->turn);
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->reap_lock);
     sys->release(engine);

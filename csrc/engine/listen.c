@@ -4,7 +4,9 @@
  * of them.  The kernel always wakes whoever stands first in the listener's wait queue, which would
  * pile everything on one loop; so a loop that has taken its share goes to the end of the queue
  * (steps back): after STEP_BACK_AFTER accepts, or as soon as it holds more connections than the
- * mean.
+ * mean.  Loops of one worker need no share: whichever wakes serves as well, and the next connection
+ * finds another when that one is busy; so there only the mean counts, and accepting costs nothing
+ * more than with one loop.
  *
  * When descriptors run out, the oldest idle connection is closed for the new one; when there is
  * none, the reserve descriptor is given up for a moment, to tell the client 503.  Nothing here can
@@ -97,7 +99,8 @@ static void listen_step_back(struct loop *loop, uint32_t accepted)
     if (!listen_shared(front))
         return;
     serving->accepted += accepted;
-    if (serving->accepted < STEP_BACK_AFTER && !listen_above_mean(loop))
+    if ((front->options.balance_count == 1 || serving->accepted < STEP_BACK_AFTER) &&
+        !listen_above_mean(loop))
         return;
     serving->accepted = 0;
     listen_watch(loop, EPOLL_CTL_DEL);

@@ -23,7 +23,7 @@ static void log_write(struct log *log, const char *data, size_t size)
     while (size > 0) {
         int64_t written = log->sys->write_log(log->fd, data, size);
 
-        if (written == -EINTR && !atomic_load(&log->stopping))
+        if (written == -EINTR && log->sys->wall_us() < atomic_load(&log->patient_us))
             continue;
         if (written <= 0) {
             log_lost(log, data, size);
@@ -80,7 +80,12 @@ int log_start(struct log *log, const struct sys *sys, int fd, struct log_buffer 
     int status;
 
     *log = (struct log){
-        .sys = sys, .fd = fd, .buffers = buffers, .buffer_count = count, .stats = stats
+        .sys = sys,
+        .fd = fd,
+        .buffers = buffers,
+        .buffer_count = count,
+        .stats = stats,
+        .patient_us = INT64_MAX,
     };
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->wake, NULL);
@@ -99,6 +104,7 @@ static bool log_end_writer(struct log *log)
     bool over;
 
     pthread_mutex_lock(&log->lock);
+    atomic_store(&log->patient_us, due_us - LOG_PATIENCE_MS * 500);
     log->stopping = true;
     pthread_cond_broadcast(&log->wake);
     while (!log->over && log->sys->wall_us() < due_us)

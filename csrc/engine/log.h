@@ -55,8 +55,9 @@ struct log {
     int fd; /* -1: none */
     pthread_t thread;
     bool started;
-    atomic_bool stopping; /* set under the lock */
-    bool over;            /* [lock] the writer has ended */
+    _Atomic(int64_t) patient_us; /* wall time; from then on a log that takes nothing loses lines */
+    atomic_bool stopping;        /* set under the lock */
+    bool over;                   /* [lock] the writer has ended */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct log_buffer **buffers;

@@ -12,8 +12,10 @@ enum {
     STOP_PATIENCE_US = 5000000, /* for a disk helper that does not come back */
 };
 
-/* Epoll data of wake_fd; from FRONT_DATA on, below it, that of what a front listens to. */
+/* Epoll data of wake_fd, and of what a host watches; from FRONT_DATA on, below them, that of what a
+ * front listens to. */
 static const uint64_t WAKE = UINT64_MAX;
+static const uint64_t WATCHED = UINT64_MAX - 1;
 
 static void loop_mail(struct loop *loop, struct transfer *transfer)
 {
@@ -81,6 +83,10 @@ static void loop_events(struct loop *loop, const struct epoll_event *events, int
 
         if (data == WAKE) /* edge-triggered: it need not be read */
             continue;
+        if (data == WATCHED) {
+            loop->watched = true;
+            continue;
+        }
         if (data >= FRONT_DATA) {
             front_event(loop, (uint32_t)(data - FRONT_DATA));
             continue;
@@ -95,7 +101,7 @@ static void loop_events(struct loop *loop, const struct epoll_event *events, int
     }
 }
 
-void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfer *))
+void loop_visit_all(struct loop *loop, void (*visit)(struct loop *, struct transfer *))
 {
     struct uwo_engine *engine = loop->engine;
     uint32_t top;
@@ -112,7 +118,7 @@ void loop_stop_all(struct loop *loop, void (*stop)(struct loop *, struct transfe
                transfer->thread == loop->index && !atomic_load(&transfer->done);
         pthread_mutex_unlock(&engine->lock);
         if (mine)
-            stop(loop, transfer);
+            visit(loop, transfer);
     }
 }
 
@@ -130,9 +136,9 @@ static bool loop_stopping(struct loop *loop)
         loop->stop_by_us = loop->now_us + STOP_PATIENCE_US;
         loop_mails(loop); /* nothing is posted after `stopping`: these are the last */
         if (loop->live > 0)
-            loop_stop_all(loop, loop_cancel);
+            loop_visit_all(loop, loop_cancel);
     } else if (loop->now_us >= loop->stop_by_us) {
-        loop_stop_all(loop, drive_leave_behind);
+        loop_visit_all(loop, drive_leave_behind);
     }
     return loop->live == 0;
 }
@@ -158,12 +164,14 @@ static int loop_timeout_ms(struct loop *loop)
     return next_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(next_ms - now_ms);
 }
 
-static void loop_wait(struct loop *loop)
+int loop_wait(struct loop *loop, int most_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int timeout_ms = loop_timeout_ms(loop);
     int count;
 
+    if (most_ms >= 0 && (timeout_ms < 0 || timeout_ms > most_ms))
+        timeout_ms = most_ms;
     if (loop->live == 0 || loop->now_us - loop->pipes.used_us > PIPES_IDLE_US)
         pipes_shrink(&loop->pipes, loop->sys, &loop->engine->pipes_held);
     if (timeout_ms != 0 && !mailbox_sleep(&loop->mailbox))
@@ -174,27 +182,37 @@ static void loop_wait(struct loop *loop)
         stats_add(loop->stats, STATS_wake_ups, 1);
     loop->now_us = loop->sys->now_us();
     loop_events(loop, events, count);
+    return count;
 }
 
-/* A turn: mail, those who wait for their turn, timers, then sleep and events. */
+bool loop_work(struct loop *loop)
+{
+    bool going;
+
+    loop->pipes.refused = false;
+    front_turn(loop);
+    loop_mails(loop);
+    upload_serve(loop);
+    drive_ready(loop);
+    loop_timers(loop);
+    going = !loop_stopping(loop);
+    events_publish(loop);
+    return going;
+}
+
 static void *loop_run(void *argument)
 {
     struct loop *loop = argument;
 
-    for (;;) {
-        loop->pipes.refused = false;
-        front_turn(loop);
-        loop_mails(loop);
-        upload_serve(loop);
-        drive_ready(loop);
-        loop_timers(loop);
-        if (loop_stopping(loop))
-            break;
-        events_publish(loop);
-        loop_wait(loop);
-    }
-    events_publish(loop);
+    while (loop_work(loop))
+        loop_wait(loop, -1);
     return NULL;
+}
+
+int loop_watch(struct loop *loop, int fd, bool on)
+{
+    return loop->sys->epoll_set(loop->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd,
+                                EPOLLIN | EPOLLET, WATCHED);
 }
 
 int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index)
@@ -208,7 +226,7 @@ int loop_init(struct loop *loop, struct uwo_engine *engine, uint32_t index)
     loop->wake_fd = -1;
     loop->stats = stats_slot(engine->stats, engine->options.stats_worker, index);
     atomic_store(&loop->stats[STATS_active], 0);
-    loop->now_us = sys->now_us();
+    loop->now_us = loop->left_us = sys->now_us();
     list_init(&loop->starved);
     mailbox_init(&loop->mailbox);
     timers_init(&loop->timers, loop->now_us / 1000);

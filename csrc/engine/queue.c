@@ -2,7 +2,7 @@
 
 #include "engine/call.h"
 
-int queue_init(struct queue *queue, const struct sys *sys, int overflow_fd)
+int queue_init(struct queue *queue, const struct sys *sys, int overflow_fd, int loop_wake_fd)
 {
     int status;
 
@@ -11,6 +11,11 @@ int queue_init(struct queue *queue, const struct sys *sys, int overflow_fd)
     };
     pthread_mutex_init(&queue->lock, NULL);
     list_init(&queue->items);
+    if (loop_wake_fd >= 0) {
+        queue->hosted = true;
+        queue->event_fd = loop_wake_fd;
+        return 0;
+    }
     queue->event_fd = sys->event_open();
     if (queue->event_fd < 0)
         return queue->event_fd;
@@ -34,7 +39,7 @@ void queue_deinit(struct queue *queue)
         if (call->request.kind == UWO_REQUEST)
             call_free(call);
     }
-    if (queue->event_fd >= 0)
+    if (queue->event_fd >= 0 && !queue->hosted)
         queue->sys->close(queue->event_fd);
     if (queue->epoll_fd >= 0)
         queue->sys->close(queue->epoll_fd);
@@ -45,7 +50,7 @@ void queue_deinit(struct queue *queue)
 /* Under the lock, which this releases. */
 static void queue_unlock_and_signal(struct queue *queue)
 {
-    bool signal = queue->idle > 0;
+    bool signal = queue->idle > 0 && !queue->hosted;
 
     pthread_mutex_unlock(&queue->lock);
     if (signal)
@@ -154,6 +159,34 @@ int queue_wait(struct queue *queue, int timeout_ms)
         queue->sys->event_signal(queue->event_fd);
     pthread_mutex_unlock(&queue->lock);
     return found > 0 ? 1 : found;
+}
+
+void queue_set_free(struct queue *queue, bool is_free)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->idle = is_free;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+bool queue_calls(struct queue *queue)
+{
+    bool calls;
+
+    pthread_mutex_lock(&queue->lock);
+    calls = queue->wakes > 0 || !list_empty(&queue->items);
+    pthread_mutex_unlock(&queue->lock);
+    return calls;
+}
+
+bool queue_take_wake(struct queue *queue)
+{
+    bool woken;
+
+    pthread_mutex_lock(&queue->lock);
+    woken = queue->wakes > 0;
+    queue->wakes -= woken;
+    pthread_mutex_unlock(&queue->lock);
+    return woken;
 }
 
 void queue_wake(struct queue *queue)

@@ -18,12 +18,14 @@ struct queue {
     uint32_t idle;     /* [lock] threads that wait */
     uint32_t busy;     /* [lock] requests taken and not answered */
     uint32_t wakes;    /* [lock] */
-    int event_fd;      /* signalled when somebody waits */
-    int epoll_fd;      /* event_fd and the overflow queue: what waiting threads look at */
+    bool hosted;       /* who waits runs the loop meanwhile, and looks by itself */
+    int event_fd;      /* signalled when somebody waits; hosted: the loop's */
+    int epoll_fd;      /* event_fd and the overflow queue: what waiting threads look at; or -1 */
     int overflow_fd;   /* or -1 */
 };
 
-int queue_init(struct queue *queue, const struct sys *sys, int overflow_fd);
+/* loop_wake_fd: of the loop that the taking thread runs itself; or -1. */
+int queue_init(struct queue *queue, const struct sys *sys, int overflow_fd, int loop_wake_fd);
 void queue_deinit(struct queue *queue);
 
 /* Put a call here if a thread is free for it, or if `always`. */
@@ -42,6 +44,12 @@ struct call *queue_next(struct queue *queue);
 
 /* Wait for a signal, the overflow queue, or the time.  1, 0 on time-out or wake, -EINTR. */
 int queue_wait(struct queue *queue, int timeout_ms);
+
+/* The same in parts, for a thread that runs the loop while it waits: it is free from now on, or no
+ * longer.  Is there an item, or a wake?  Take a wake; false when there is none. */
+void queue_set_free(struct queue *queue, bool is_free);
+bool queue_calls(struct queue *queue);
+bool queue_take_wake(struct queue *queue);
 
 void queue_wake(struct queue *queue);
 void queue_answered(struct queue *queue);

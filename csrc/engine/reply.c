@@ -209,6 +209,8 @@ static bool reply_gather(struct loop *loop)
 
             if (got < 0)
                 return true;
+            if (got < (int64_t)part->count && reply_same(loop->sys, file))
+                return true; /* the rest is not in memory */
             if (got != (int64_t)part->count)
                 return false;
         }

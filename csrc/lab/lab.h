@@ -25,8 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A request counts into the demand of so many ticks at most. */
-enum { LAB_DEMAND_TICKS = 4096 };
+enum { LAB_DEMAND_TICKS = UWO_LAB_DEMAND_TICKS }; /* a power of two */
 
 enum lab_status {
     LAB_MORE = 0,        /* everything taken */
@@ -46,6 +45,7 @@ struct lab_load {
 
 /* A core that serves. */
 struct lab_core {
+    int64_t arrival_us; /* of its request */
     int64_t begun_us;
 };
 
@@ -143,7 +143,7 @@ struct lab {
     struct waits waits;
     struct uwo_lab_result result; /* so far; what is summed up elsewhere comes in at the end */
     uint64_t completions;         /* since the last tick */
-    uint64_t arrivals;
+    uint64_t taken;               /* requests up to the last tick, without those rejected */
     int32_t manual;
     struct uwo_readings readings;
     struct uwo_worker_reading *reading;

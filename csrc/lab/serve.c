@@ -72,7 +72,7 @@ static inline void serve_begin(struct lab *lab, uint32_t core, const struct plac
         if (++lab->counts.busy > lab->counts.busy_max)
             lab->counts.busy_max = lab->counts.busy;
     }
-    lab->core[core].begun_us = now_us;
+    lab->core[core] = (struct lab_core){ .arrival_us = request->arrival_us, .begun_us = now_us };
     ends_set(&lab->ends, core, now_us + service_us);
     serve_wait(lab, request->request, now_us - request->arrival_us);
     waits_add(&lab->waits, now_us - request->arrival_us);
@@ -216,7 +216,6 @@ int serve_arrivals(struct lab *lab, struct lab_load *load)
         lab->arrived_us = request.arrival_us;
         lab->result.requests++;
         lab->result.work_us += (uint64_t)request.service_us;
-        lab->arrivals++;
         end_us = request.arrival_us + request.service_us;
         if (end_us <= lab->tick_us)
             lab->demand.now_us += (uint64_t)request.service_us;
@@ -249,6 +248,14 @@ void serve_forget(struct lab *lab, uint32_t worker)
     lab->worker[worker].free_cores = 0;
 }
 
+static void serve_kill_one(struct lab *lab, const struct lab_core *core, int64_t now_us)
+{
+    lab->result.killed++;
+    lab->result.served_us += (uint64_t)(now_us - core->begun_us);
+    if (core->begun_us - core->arrival_us <= lab->options.wait_target_us)
+        lab->result.missed++; /* one that waited too long is counted with those */
+}
+
 void serve_kill(struct lab *lab, uint32_t number, int64_t now_us)
 {
     struct lab_worker *worker = &lab->worker[number];
@@ -257,13 +264,12 @@ void serve_kill(struct lab *lab, uint32_t number, int64_t now_us)
         uint32_t core = number << lab->thread_bits | thread;
 
         if (ends_set_at(&lab->ends, core))
-            lab->result.served_us += (uint64_t)(now_us - lab->core[core].begun_us);
+            serve_kill_one(lab, &lab->core[core], now_us);
         ends_clear(&lab->ends, core);
     }
     if (worker->in_request) {
         worker->busy_us += now_us - worker->busy_since_us;
         lab->counts.busy--;
-        lab->result.killed += worker->in_request;
         worker->in_request = 0;
     }
     while (lab->per_worker && lab->line[number].count) {

@@ -129,6 +129,7 @@ void ticks_read(struct lab *lab, int64_t now_us)
 {
     struct uwo_readings *readings = &lab->readings;
     uint32_t ahead = lab->options.accept_ahead;
+    uint64_t taken = lab->result.requests - lab->result.rejected;
 
     readings->wall_s = lab_wall_s(lab, now_us);
     readings->wall_us = (uint64_t)lab->wall_us + (uint64_t)now_us;
@@ -142,14 +143,14 @@ void ticks_read(struct lab *lab, int64_t now_us)
         if (lab->line[i].count - accepted > readings->listen_queue)
             readings->listen_queue = lab->line[i].count - accepted;
     }
-    readings->oldest_wait_us = (uint64_t)ticks_oldest(lab, now_us);
+    readings->oldest_wait_us = ahead ? (uint64_t)ticks_oldest(lab, now_us) : 0;
     readings->manual = lab->manual;
-    readings->arrivals = lab->arrivals;
+    readings->arrivals = taken - lab->taken;
     readings->completions = lab->completions;
     for (uint32_t i = 0; i < lab->options.workers_max; i++)
         ticks_read_worker(lab, i, now_us);
     lab->manual = 0;
-    lab->arrivals = 0;
+    lab->taken = taken;
     lab->result.finished += lab->completions;
     lab->completions = 0;
 }

@@ -25,6 +25,7 @@ void lab_total(const struct lab *lab, struct uwo_lab_result *result)
         }
     }
     result->over_target = waits->over_count;
+    result->missed += waits->over_count + result->rejected + result->lost;
     result->excess_us = waits->over_us;
     result->wait_total_us = waits->total_us;
     result->wait_max_us = waits->max_us;

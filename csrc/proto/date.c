@@ -51,9 +51,8 @@ static struct date date_of(int64_t seconds)
     int rest = (int)((seconds - DATE_FIRST) % SECONDS_PER_DAY);
     struct date date = { .hour = rest / 3600, .minute = rest / 60 % 60, .second = rest % 60 };
 
-    date.year = YEAR_FIRST + (int)((days - DAY_FIRST) * 400 / DAYS_400_YEARS); /* or a year off */
-    while (date_to_days(date.year, 0, 1) > days)
-        date.year--;
+    /* By the mean year: a year too early at times, never too late. */
+    date.year = YEAR_FIRST + (int)((days - DAY_FIRST) * 400 / DAYS_400_YEARS);
     while (date_to_days(date.year + 1, 0, 1) <= days)
         date.year++;
     while (date.month < 11 && date_to_days(date.year, date.month + 1, 1) <= days)

@@ -212,7 +212,7 @@ int64_t serving_write_log(int fd, const void *data, size_t length)
     if (written < 0 && errno == EAGAIN) {
         struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
-        poll(&wait, 1, 1000);
+        poll(&wait, 1, 100);
         return -EINTR;
     }
     return result(written);

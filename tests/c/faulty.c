@@ -633,6 +633,11 @@ uint64_t faulty_disarm(void)
     return atomic_load(&faulty.hits);
 }
 
+uint64_t faulty_hits(void)
+{
+    return atomic_load(&faulty.hits);
+}
+
 uint64_t faulty_calls(enum call call)
 {
     return faulty.counted[call];

@@ -107,6 +107,9 @@ void faulty_arm(const struct fault *fault);
  * by us since faulty_arm. */
 uint64_t faulty_disarm(void);
 
+/* How many have failed by us so far. */
+uint64_t faulty_hits(void);
+
 /* Calls of one function from the last faulty_arm to the last faulty_disarm. */
 uint64_t faulty_calls(enum call call);
 

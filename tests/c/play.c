@@ -98,17 +98,22 @@ int play_file(const uint8_t *content, size_t size)
     return fd;
 }
 
-/* A listener on every local address, with small receive buffers; one for the whole program. */
+/* A listener on every local address, with small receive buffers; one for the whole process, for a
+ * forked child would accept its parent's connections. */
 static int listener(struct sockaddr_in *address)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static struct sockaddr_in bound;
+    static pid_t owner;
     static int fd = -1;
     socklen_t size = sizeof bound;
     int buffer = BUFFER;
 
     pthread_mutex_lock(&lock);
-    if (fd < 0) {
+    if (owner != getpid()) {
+        owner = getpid();
+        if (fd >= 0)
+            close(fd);
         fd = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);

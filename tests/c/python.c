@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/front.h"
 #include "play.h"
 #include "stand.h"
 
@@ -369,20 +370,24 @@ static void python_handle(struct python *python, struct uwo_request *request)
     }
 }
 
+int python_turn(struct python *python, int timeout_ms)
+{
+    struct uwo_request *request;
+    int status = uwo_front_take(python->front, timeout_ms, &request);
+
+    if (status > 0 && request->kind == UWO_REQUEST_ROOM)
+        growth_go_on(python, request->user);
+    else if (status > 0)
+        python_handle(python, request);
+    return status;
+}
+
 static void *python_run(void *argument)
 {
     struct python *python = argument;
 
-    while (!atomic_load(&python->stopping)) {
-        struct uwo_request *request;
-
-        if (uwo_front_take(python->front, TAKE_MS, &request) <= 0)
-            continue;
-        if (request->kind == UWO_REQUEST_ROOM)
-            growth_go_on(python, request->user);
-        else
-            python_handle(python, request);
-    }
+    while (!atomic_load(&python->stopping))
+        python_turn(python, TAKE_MS);
     return NULL;
 }
 
@@ -419,6 +424,17 @@ void python_stop(struct python *python)
     pthread_cond_destroy(&python->changed);
     pthread_mutex_destroy(&python->lock);
     free(python);
+}
+
+bool python_is_idle(const struct python *python)
+{
+    struct queue *queue = &((struct front *)python->front)->queue;
+    bool idle;
+
+    pthread_mutex_lock(&queue->lock);
+    idle = queue->idle == python->count;
+    pthread_mutex_unlock(&queue->lock);
+    return idle;
 }
 
 bool python_holds(struct python *python, unsigned count, uint64_t patience_ms)

@@ -19,7 +19,7 @@
 
 enum { BUFFER = 16 << 10, ADDRESSES = 64 };
 
-static char docroot[] = "/tmp/uwoffload-stand-XXXXXX";
+static char docroot[40];
 static int listeners[2] = { -1, -1 }; /* UNIX, TCP */
 static struct sockaddr_in tcp_address;
 static struct sockaddr_un unix_address = { .sun_family = AF_UNIX };
@@ -45,7 +45,7 @@ static void stand_write(const char *name, size_t size)
     close(fd);
 }
 
-static void stand_remove(void)
+void stand_remove_files(void)
 {
     char command[200];
 
@@ -71,15 +71,28 @@ const char *stand_docroot(void)
     return docroot;
 }
 
+/* Those of the process that this one was forked from. */
+static void stand_leave_listeners(void)
+{
+    for (int i = 0; i < 2; i++) {
+        if (listeners[i] >= 0)
+            close(listeners[i]);
+        listeners[i] = -1;
+    }
+}
+
 void stand_prepare(void)
 {
     struct sockaddr_in any = { .sin_family = AF_INET };
     socklen_t size = sizeof tcp_address;
     char path[200];
 
+    if (!docroot[0])
+        atexit(stand_remove_files);
+    stand_leave_listeners();
+    strcpy(docroot, "/tmp/uwoffload-stand-XXXXXX");
     if (!mkdtemp(docroot))
         play_give_up(docroot);
-    atexit(stand_remove);
     stand_write("empty", 0);
     stand_write("small.txt", SMALL_SIZE);
     stand_write("small.txt.gz", HEAD_SIZE);
@@ -101,7 +114,7 @@ void stand_prepare(void)
 
 /* ---- one stand ---- */
 
-static int stand_make_site(struct stand *stand, bool application)
+static int stand_make_site(struct stand *stand, const struct stand_options *options)
 {
     const char *const names[] = { "index.html", "index.txt" };
     struct uwo_mount mounts[] = {
@@ -113,22 +126,22 @@ static int stand_make_site(struct stand *stand, bool application)
         { sizeof *types, "html", "text/html" },
         { sizeof *types, "txt", "text/plain; charset=utf-8" },
     };
-    struct uwo_site_options options = {
-        .size = sizeof options,
+    const struct uwo_site_options wanted = {
+        .size = sizeof wanted,
         .mounts = mounts,
         .mount_count = 2,
         .index_names = names,
         .index_count = 2,
         .types = types,
         .type_count = 3,
-        .application = application,
+        .application = !options->no_application,
         .siblings = true,
     };
     char path[200];
 
     snprintf(path, sizeof path, "%s/small.txt", docroot);
     mounts[1].target = path;
-    return uwo_site_create(&options, &stand->site, NULL);
+    return uwo_site_create(&wanted, &stand->site, NULL);
 }
 
 static int stand_make_front(struct stand *stand, const struct stand_options *options)
@@ -155,6 +168,8 @@ static int stand_make_front(struct stand *stand, const struct stand_options *opt
         stand->log_fd = play_file(NULL, 0);
         front.log_fd = stand->log_fd;
     }
+    if (options->log_fd > 0)
+        front.log_fd = options->log_fd;
     return uwo_front_create(stand->engine, &front, &stand->front, NULL);
 }
 
@@ -164,21 +179,23 @@ bool stand_open(struct stand *stand, bool tcp, bool uwsgi, const struct stand_op
         .size = sizeof engine,
         .threads = options->threads ? options->threads : 1,
         .disk_threads = 1,
-        .transfers_max = 64,
+        .transfers_max = options->transfers ? options->transfers : 64,
         .linger_ms = 1000,
     };
 
     *stand = (struct stand){ .tcp = tcp, .uwsgi = uwsgi, .log_fd = -1 };
     if (uwo_engine_create(&engine, &stand->engine, NULL) < 0)
         return false;
-    if ((!options->no_site && stand_make_site(stand, !options->no_application) < 0) ||
+    if ((!options->no_site && stand_make_site(stand, options) < 0) ||
         stand_make_front(stand, options) < 0) {
         stand_close(stand);
         return false;
     }
     if (!options->no_application)
         stand->python = python_start(stand->engine, stand->front,
-                                     options->pythons ? options->pythons : 1);
+                                     options->threads == UWO_NONE ? 0
+                                     : options->pythons           ? options->pythons
+                                                                  : 1);
     return true;
 }
 
@@ -211,6 +228,11 @@ const char *stand_close(struct stand *stand)
     return wrong;
 }
 
+int stand_turn(struct stand *stand, int timeout_ms)
+{
+    return python_turn(stand->python, timeout_ms);
+}
+
 void stand_dismiss(struct stand *stand)
 {
     python_stop(stand->python);
@@ -230,7 +252,9 @@ int stand_connect(struct stand *stand)
     if (stand->tcp) {
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + turn++ % ADDRESSES);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        must(connect(fd, (struct sockaddr *)&address, sizeof address), "connect");
+        /* Turned away before we have even seen that it was made: that shows soon enough. */
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != ECONNRESET)
+            play_give_up("connect");
     } else {
         must(connect(fd, (struct sockaddr *)&unix_address, unix_size), "connect");
     }
@@ -267,6 +291,11 @@ bool stand_quiet(struct stand *stand)
         poll(NULL, 0, 1);
     }
     return true;
+}
+
+bool stand_is_idle(const struct stand *stand)
+{
+    return python_is_idle(stand->python);
 }
 
 bool stand_holds(struct stand *stand, unsigned count, uint64_t patience_ms)

@@ -48,23 +48,31 @@ struct stand {
 /* What is not as usual. */
 struct stand_options {
     uint32_t pythons; /* threads; default 1 */
-    uint32_t threads; /* loops; default 1 */
+    uint32_t threads; /* loops; default 1; UWO_NONE: whoever opens it calls stand_turn */
     bool no_site;
     bool no_application;
     bool log;
-    bool overflows; /* to `overflow_fds`, which somebody else made */
+    int log_fd;         /* another log than a file of the stand's own; borrowed */
+    uint32_t transfers; /* default 64 */
+    bool overflows;     /* to `overflow_fds`, which somebody else made */
     int overflow_fds[2];
     struct uwo_front_options front; /* sizes and times */
 };
 
-/* The files and listeners that all stands use; once, before any. */
+/* The files and listeners that all stands use; once, before any.  Once more in a forked child. */
 void stand_prepare(void);
+
+/* Done at exit; for who leaves by _exit. */
+void stand_remove_files(void);
 
 /* False: it could not be made, and nothing is left. */
 bool stand_open(struct stand *stand, bool tcp, bool uwsgi, const struct stand_options *options);
 
 /* Ends Python's threads, the front, the engine.  NULL, or what was wrong. */
 const char *stand_close(struct stand *stand);
+
+/* Take a request and answer it, in this thread; as uwo_front_take. */
+int stand_turn(struct stand *stand, int timeout_ms);
 
 /* Without Python from now on: somebody else takes its requests. */
 void stand_dismiss(struct stand *stand);
@@ -79,6 +87,9 @@ uint64_t stand_count(const struct stand *stand, const char *field);
 
 /* Until no connection is left; false: some stay. */
 bool stand_quiet(struct stand *stand);
+
+/* Do all its Python threads wait for a request? */
+bool stand_is_idle(const struct stand *stand);
 
 /* Until a handler of this stand is in /py/hold, and from then on.  False: nobody comes. */
 bool stand_holds(struct stand *stand, unsigned count, uint64_t patience_ms);

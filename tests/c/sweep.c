@@ -10,6 +10,7 @@
  *     sweep --scene NAME             one scene
  *     sweep --round NAME             one round, by the name it has in a report
  *     sweep --front ...              the same with the scenes of a front
+ *     sweep --jobs J ...             in J processes, for a round waits most of its time
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
@@ -272,9 +275,11 @@ static void rounds_shuffle(unsigned seed, size_t sample)
 
 /* ---- the sweep ---- */
 
+/* Of all processes. */
 struct tally {
-    size_t struck; /* rounds whose fault was reached */
-    size_t failed;
+    _Atomic(size_t) next;   /* the next round to be played */
+    _Atomic(size_t) struck; /* rounds whose fault was reached */
+    _Atomic(size_t) failed;
 };
 
 static void sweep_one(const struct round *round, const char *program, struct tally *tally)
@@ -293,14 +298,48 @@ static void sweep_one(const struct round *round, const char *program, struct tal
     fflush(stdout);
 }
 
-static int sweep(const char *program, const char *only, unsigned seed, size_t sample)
+static void sweep_rounds(const char *program, struct tally *tally)
 {
-    struct tally tally = { 0 };
+    size_t next;
+
+    while ((next = tally->next++) < rounds.count)
+        sweep_one(&rounds.list[next], program, tally);
+}
+
+/* The same in processes, each with a stand of its own.  One that ends otherwise has failed. */
+static void sweep_by_jobs(const char *program, unsigned jobs, struct tally *tally)
+{
+    int status;
+
+    for (unsigned i = 0; i < jobs; i++) {
+        pid_t child = fork();
+
+        if (child < 0)
+            play_give_up("fork");
+        if (child > 0)
+            continue;
+        play_prepare();
+        if (stock == front_scenes)
+            stand_prepare();
+        sweep_rounds(program, tally);
+        exit(0);
+    }
+    while (wait(&status) > 0)
+        tally->failed += status != 0;
+}
+
+static int sweep(const char *program, const char *only, unsigned seed, size_t sample, unsigned jobs)
+{
+    struct tally *tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (tally == MAP_FAILED)
+        play_give_up("mmap");
 
     for (size_t i = 0; i < stock_count; i++) {
         for (int tcp = 0; tcp < 2; tcp++) {
             if ((!only || strcmp(only, stock[i].name) == 0) && !rounds_of_scene(i, tcp))
-                tally.failed++;
+                tally->failed++;
         }
     }
     printf("%zu rounds in %zu scenes", rounds.count, stock_count);
@@ -309,14 +348,16 @@ static int sweep(const char *program, const char *only, unsigned seed, size_t sa
         printf("; a sample of %zu by --seed %u", rounds.count, seed);
     printf("\n");
     fflush(stdout);
-    for (size_t i = 0; i < rounds.count; i++)
-        sweep_one(&rounds.list[i], program, &tally);
-    printf("%s: %zu rounds, %zu faults struck, %zu failed\n", tally.failed ? "FAIL" : "ok",
-           rounds.count, tally.struck, tally.failed);
-    if (tally.failed && sample)
+    if (jobs > 1)
+        sweep_by_jobs(program, jobs, tally);
+    else
+        sweep_rounds(program, tally);
+    printf("%s: %zu rounds, %zu faults struck, %zu failed\n", tally->failed ? "FAIL" : "ok",
+           rounds.count, tally->struck, tally->failed);
+    if (tally->failed && sample)
         printf("repeat all: %s%s --seed %u --sample %zu\n", program,
                stock == scenes ? "" : " --front", seed, sample);
-    return tally.failed ? 1 : 0;
+    return tally->failed ? 1 : 0;
 }
 
 /* ---- one round by its name ---- */
@@ -384,14 +425,19 @@ static int sweep_round(char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },  { "sample", required_argument, NULL, 'k' },
-        { "scene", required_argument, NULL, 'n' }, { "round", required_argument, NULL, 'r' },
-        { "front", no_argument, NULL, 'f' },       { NULL, 0, NULL, 0 },
+        { "seed", required_argument, NULL, 's' },
+        { "sample", required_argument, NULL, 'k' },
+        { "scene", required_argument, NULL, 'n' },
+        { "round", required_argument, NULL, 'r' },
+        { "front", no_argument, NULL, 'f' },
+        { "jobs", required_argument, NULL, 'j' },
+        { NULL, 0, NULL, 0 },
     };
     unsigned seed = (unsigned)play_now_ms();
     const char *scene = NULL;
     char *round = NULL;
     size_t sample = 0;
+    unsigned jobs = 1;
     int option;
 
     stock_count = scene_count;
@@ -413,9 +459,12 @@ int main(int argc, char **argv)
             stock = front_scenes;
             stock_count = front_scene_count;
             break;
+        case 'j':
+            jobs = (unsigned)strtoul(optarg, NULL, 10);
+            break;
         default:
-            fprintf(stderr,
-                    "usage: sweep [--front] [--seed S --sample K] [--scene NAME] [--round NAME]\n");
+            fprintf(stderr, "usage: sweep [--front] [--jobs J] [--seed S --sample K]"
+                            " [--scene NAME] [--round NAME]\n");
             return 2;
         }
     }
@@ -427,5 +476,5 @@ int main(int argc, char **argv)
         stand_prepare();
     if (round)
         return sweep_round(round);
-    return sweep(argv[0], scene, seed, sample);
+    return sweep(argv[0], scene, seed, sample, jobs);
 }

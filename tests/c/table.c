@@ -132,8 +132,32 @@ static bool file_too_large(void)
     return status == -EFBIG;
 }
 
+/* There is a descriptor for the handle, and none for the file. */
+static bool one_descriptor(void)
+{
+    bool directory;
+    int root = sys->open_root("/etc", &directory);
+    struct sys_found found = { .fd = -1 };
+    struct rlimit limit;
+    int free_fd = dup(root);
+    bool closed;
+
+    if (root < 0 || free_fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return false;
+    limit.rlim_cur = (rlim_t)free_fd + 1;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return false;
+    close(free_fd);
+    sys->look(root, "passwd", false, &found);
+    closed = dup(root) == free_fd; /* the handle is */
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return closed && found.fd == -1 && found.error == EMFILE;
+}
+
 static void claim_exhaustion(void)
 {
+    CLAIM(in_child(one_descriptor), "a descriptor for the look, none for the file: EMFILE");
     CLAIM(in_child(no_descriptors), "without descriptors: EMFILE");
     CLAIM(SANITIZED || in_child(no_threads), "without memory for a stack: EAGAIN, no thread");
     CLAIM(in_child(file_too_large), "a file beyond the limit: EFBIG, and no signal");
@@ -383,6 +407,12 @@ static void claim_serving_refuses(void)
               sys->receive_message(BAD, &byte, 1, fds, &count) == -EBADF && count == 0,
           "messages say EBADF");
     CLAIM(sys->spool("/nowhere") == -ENOENT, "no directory, no file");
+    CLAIM(sys->spool("/proc/self") < 0 && sys->spool("/sys") < 0,
+          "nor where no files can be made, with a name or without");
+    fds[0] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    CLAIM(sys->read_now(fds[0], &byte, 1, 0) == -EAGAIN,
+          "a file that cannot be read without waiting");
+    close(fds[0]);
     count = open("/dev/null", O_WRONLY | O_CLOEXEC);
     CLAIM(sys->listening(count, &flag) == -ENOTSOCK, "a file does not listen");
     close(count);
@@ -441,6 +471,11 @@ static void claim_serving_works(void)
     CLAIM(sys->receive_message(pair[1], bytes, 8, fds, &count) == 2 && count == 0 &&
               sys->receive_message(pair[1], bytes, 8, fds, &count) == -EAGAIN,
           "and none is left");
+    count = 1;
+    setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &count, sizeof count);
+    CLAIM(sys->send_message(pair[0], parts, 1, NULL, 0) == 2 &&
+              sys->receive_message(pair[1], bytes, 8, fds, &count) == 2 && count == 0,
+          "what else comes with a message is no descriptor");
     close(fd);
     close(pair[0]);
     close(pair[1]);

@@ -8,7 +8,8 @@ from uwoffload import InvalidArgument
 from uwoffload.cheaper import AlgoBusyness, AlgoManual, AlgoQueue, Readings, Scaler, algorithms
 
 from .fixed_model import Busyness, Limits, Moment, Pool, Worker
-from .fixed_streams import made, readings_of, rule_of
+from .fixed_streams import Crowd, knobs_of, made, readings_of, rule_of
+from .streams import pairs
 
 SECOND = 1_000_000
 
@@ -81,6 +82,24 @@ def test_a_pool_that_is_all_starting_is_not_busy():
     assert scaler.tick(readings.at(10**12 + SECOND)).reason == "idle, but not for long enough"
 
 
+def test_below_the_minimum_busyness_says_so_and_leaves_the_rest_to_the_limits():
+    rule = AlgoBusyness(check_interval_busy=1, idle_cycles_max=1).rule(4, workers_min=2)
+    readings = Readings(4).at(10**12).fill(state="iCCC")
+    state = rule.begin(readings)
+
+    verdict, _ = rule.decide(state, readings.at(10**12 + SECOND))
+
+    assert (verdict.delta, verdict.reason) == (0, "idle, at the minimum")
+
+
+def test_clock_may_begin_with_the_pool():
+    """Machines count from their boot: the second check is at twice the time of the first."""
+    scaler = Scaler(AlgoManual(), workers_max=2)
+    readings = Readings(2).fill(state="iC")
+
+    assert [scaler.tick(readings.at(second * SECOND)).fired for second in (1, 2, 3)] == [True] * 3
+
+
 # ---- knobs ----
 
 CHECKS, WINDOWS = (1, 1_000_000, "checks"), (1, 1_000_000, "windows")
@@ -110,6 +129,14 @@ def test_knobs_have_their_defaults_and_ranges(name):
     assert found == KNOBS[name]
 
 
+@pytest.mark.parametrize("name", algorithms())
+def test_algorithms_and_their_knobs_say_what_they_are(name):
+    info = algorithms()[name]
+
+    assert info.summary
+    assert all(knob.help and knob.unit for knob in info.knobs)
+
+
 def test_band_of_busyness_has_a_width():
     AlgoBusyness(busy_min=49, busy_max=50).rule(2)
 
@@ -136,6 +163,30 @@ def test_reason_names_who_had_the_last_word():
         "memory above the hard limit"
     )
     assert reason(AlgoManual(), "CC") == "fewer workers than the minimum"
+
+
+@pytest.mark.parametrize(("name", "profile"), pairs())
+def test_every_verdict_has_a_reason(name, profile):
+    """Of a whole check and of the algorithm alone; also between two checks."""
+    for seed in range(12):
+        rng = Random(f"reasons {name} {profile} {seed}")
+        limits = Limits(4, rng.randint(1, 3), rng.randint(0, 2), rss_soft=100, rss_hard=150)
+        knobs = {} if name == "target" else knobs_of(rng, name)
+        crowd = Crowd(rng, limits)
+        rule = algorithms()[name].make(profile=profile, **knobs).rule(
+            limits.workers_max, workers_min=limits.workers_min, workers_step=limits.workers_step,
+            rss_soft=100, rss_hard=150,
+        )  # fmt: skip
+        scaler, state = Scaler(rule), None
+        for moment in crowd.moments(60, manual=True, memory=True):
+            readings = readings_of(moment)
+            readings.wall_s, readings.wall_us = moment.now // SECOND, moment.now
+            verdict = scaler.tick(readings)
+            alone, state = rule.decide(state, readings, may_spawn=rng.random() < 0.7)
+
+            assert verdict.reason
+            assert alone.reason
+            crowd.told(verdict.start, verdict.stop)
 
 
 @pytest.mark.parametrize(

@@ -209,3 +209,12 @@ def test_package_itself_does_not_import_hypothesis():
         "assert not {'hypothesis', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
+@given(data=st.data())
+def test_histories_show_what_a_master_can_measure(data):
+    """Who waits in the listen queue has no age: only those accepted have."""
+    history = data.draw(strategies.histories(4))
+
+    for step in history.run(Scaler("spare", workers_max=4)):
+        assert (step.readings.waiting, step.readings.oldest_wait_us) == (0, 0)

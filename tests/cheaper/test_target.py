@@ -288,7 +288,7 @@ def test_wants_are_forgotten_by_stretches_of_an_eighth_of_shrink_after():
         for _ in range(200):
             arrivals, seconds = (
                 rng.choice([0, 10, 400, 1500, 3000]),
-                rng.choice([1, 1, 1, 2, 8, 16, 17]),
+                rng.choice([1, 1, 1, 2, 8, 9, 10, 17, 18]),
             )
             verdict = pool.check(arrivals, live="i" * 400, seconds=seconds)
             workers = [Worker("i", running_time_us=pool.ran)] + [Worker("i")] * 399
@@ -304,6 +304,20 @@ def test_nobody_is_given_up_before_shrink_after():
 
     assert answers[:13] == [0] * 13
     assert min(answers) < -100
+
+
+@pytest.mark.parametrize("gap", [8, 9, 10])
+def test_what_is_wanted_after_a_gap_is_kept_as_long(gap):
+    """A gap as long as all that is remembered, to the second."""
+    pool = Pool(shrink_after=8, window=1)
+    live = "i" * wanted(pool.steady(1000))
+    pool.steady(1000, live=live)
+    pool.check(1000 * gap, live=live, seconds=gap)
+
+    answers = [pool.check(0, live=live).delta for _ in range(9)]
+
+    assert answers[:7] == [answers[0]] * 7
+    assert answers[8] < answers[0] - 50
 
 
 def test_several_are_given_up_at_once_and_never_the_minimum():

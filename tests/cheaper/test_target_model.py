@@ -122,5 +122,6 @@ def test_target_decides_as_its_model(seed):
         expected = model.decide(moment, may)
         verdict, state = rule.decide(state, readings_of(moment), may_spawn=may)
         assert verdict.delta == expected, (check, limits, knobs, replace(moment, workers=[]))
+        assert verdict.reason
         if rng.random() < 0.8:
             load.told(expected)

@@ -83,6 +83,21 @@ def test_strict_makes_a_warning_an_error(reading, words):
     assert str(caught.value).startswith('app.ini:3: "harakiri" is not supported: ')
 
 
+def test_no_offload_threads_and_several_threads_do_not_go_together(reading):
+    """Python is what a site cannot do without: it gets its threads, and the loop one."""
+    asked = "[uwsgi]\nhttp-socket = :80\noffload-threads = 0\nthreads = 4\n"
+
+    settings, (warning,) = reading(asked)
+
+    assert (1, 4) == (settings.offload_threads, settings.threads)
+    assert warning.startswith("app.ini:3: offload-threads = 0 is 1 here: ")
+    assert "threads = 4 asks for several" in warning
+    with pytest.raises(ConfigError, match="offload-threads = 0 is 1 here"):
+        reading(asked + "strict = true\n")
+    alone, warnings = reading(asked.replace("threads = 4", "threads = 1"))
+    assert (0, []) == (alone.offload_threads, warnings)
+
+
 def test_strict_names_everything_at_once(reading):
     with pytest.raises(ConfigError) as caught:
         reading(START + "harakiri = 30\nroute = a b\nharakiri = 60\nstrict\n")

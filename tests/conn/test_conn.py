@@ -180,6 +180,20 @@ def test_a_body_is_collected_then_called():
     assert conn.state == "CALLED"
 
 
+def test_a_body_that_does_not_move_is_late_all_the_same():
+    """Nothing taken is no progress: the time is not set back."""
+    conn = asked(post(10))
+    conn.call()
+    conn.body(b"123")
+    since = conn.conn.since_us
+    conn.now += 20_000_000
+
+    assert conn.body(b"") == (0, b"", 0)
+    assert conn.conn.since_us == since
+    assert conn.body(b"4") == (1, b"4", 0)
+    assert conn.conn.since_us == conn.now
+
+
 def test_bad_chunks_are_refused():
     conn = asked(CHUNKED)
     conn.call()

@@ -33,7 +33,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-HANDLER, THREADS, ASYNCIO, UPLOAD, FRONT = blocks("python")
+HANDLER, THREADS, ASYNCIO, UPLOAD, FRONT, SCALING = blocks("python")
 (MAKE_SERVE,) = blocks("console")
 (LOG_LINE,) = blocks("text")
 (NGINX,) = blocks("nginx")
@@ -196,7 +196,10 @@ def test_announcement_log_line_and_counters_are_as_shown(tmp_path):
 
 
 def test_command_options_of_the_page_exist():
-    for name in set(re.findall(r"--([a-z]+(?:-[a-z]+)*)", "\n".join(blocks("sh")))):
+    """Of the server; those of the lab are tried by its own tests."""
+    lines = [line for block in blocks("sh") for line in block.split("\n")]
+    commands = "\n".join(line for line in lines if not line.startswith("uwoffload lab"))
+    for name in set(re.findall(r"--([a-z]+(?:-[a-z]+)*)", commands)):
         assert name in BY_NAME or name in {"path-as-is", "limit-rate"}, name  # the latter: curl's
 
 
@@ -284,4 +287,12 @@ def test_size_above_which_bytes_are_not_copied_is_as_told():
 
 
 def test_front_page_is_no_book():
-    assert TEXT.count("\n") <= 335
+    assert TEXT.count("\n") <= 370
+
+
+def test_scaling_example_says_what_its_comment_shows():
+    names = {}
+    exec(SCALING, names)
+
+    verdict, shown = names["verdict"], SCALING.rpartition("#")[2].strip()
+    assert str((verdict.delta, verdict.reason, verdict.start)) == shown

@@ -52,6 +52,15 @@ def test_request_is_told_as_it_came(app, address):
         assert seen["peer"] == ""
 
 
+def test_peer_over_ipv6_is_told_in_brackets(serve_app):
+    address = ("::1", servers.free_port())
+    serve_app(listen_too=[address])
+
+    with connect(address) as connection:
+        seen = echoed(connection.get("/echo"))
+        assert seen["peer"] == f"[::1]:{connection.socket.getsockname()[1]}"
+
+
 def test_methods_files_do_not_take_go_to_the_handler(app):
     connection = app.connect()
 
@@ -359,7 +368,7 @@ def streaming(tmp_path):
         tmp_path,
         program=[sys.executable, str(APP.with_name("streaming_app.py"))],
         command=[str(port)],
-        environment={"FRONT_TEST_FOLDER": str(tmp_path)},
+        environment={"FRONT_TEST_FOLDER": str(tmp_path), "PYTHONSAFEPATH": ""},  # it imports app
         ready=[address],
     ) as server:
         server.tolerated = re.compile("Traceback")

@@ -2,9 +2,11 @@
 
 import gzip
 import hashlib
+import os
 import re
 
 import pytest
+import wire
 
 from . import docroot
 from .client import connect, request
@@ -249,6 +251,21 @@ def test_many_connections_get_their_own_bytes(site):
             connection.send(request(f"/size-{size}.bin"))
         for connection, size in zip(connections, wanted, strict=True):
             assert connection.answer().body == expected[size]
+
+
+def test_small_file_of_which_a_page_is_not_in_memory_is_served(site):
+    """It has not changed: a disk helper reads the rest."""
+    path = site.docroot / "half-in-memory.bin"
+    docroot.write(path, wire.content(6000))
+    for page in (4096, 0, 4096):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), page, 4096, os.POSIX_FADV_DONTNEED)
+
+        answer = site.get("/half-in-memory.bin")
+
+        assert (answer.status, answer.body) == (200, wire.content(6000))
+    path.unlink()
 
 
 def test_ipv6_and_abstract_sockets_serve_too(serve, tmp_path):

@@ -82,6 +82,7 @@ class Reference:
         }  # 0: the shared one
         self.waits: list[int] = [0] * len(arrivals)
         self.waited: list[int] = []
+        self.killed: list[int] = []  # numbers of requests
         self.count: Counter[str] = Counter()
         self.time: Counter[str] = Counter()
         self.rows: list[dict[str, Any]] = []
@@ -195,7 +196,7 @@ class Reference:
         return self.queues[worker.number if self.pool.queues == "per-worker" else 0]
 
     def arrive(self, request: Request) -> None:
-        self.since["arrivals"] += 1
+        rejected = self.count["rejected"]
         worker, thread = self.taker(request)
         limit = self.pool.listen_queue_limit
         if worker is not None and thread is not None:
@@ -210,6 +211,7 @@ class Reference:
                 self.waits[request.number] = REJECTED
             else:
                 queue.append(request)
+        self.since["arrivals"] += self.count["rejected"] == rejected
         self.note_pool()
 
     def taker(self, request: Request) -> tuple[Worker | None, int | None]:
@@ -343,6 +345,7 @@ class Reference:
         self.time_goes_on(worker)
         self.count["deaths"] += 1
         self.count["killed"] += len(worker.serving)
+        self.killed += [request.number for request, _ in worker.serving.values()]
         self.time["served"] += sum(self.now_us - began for _, began in worker.serving.values())
         worker.serving.clear()
         worker.life += 1
@@ -393,7 +396,7 @@ class Reference:
             listen_queue_limit=self.pool.listen_queue_limit,
             waiting=sum(min(length, ahead) for length in lengths),
             manual=self.manual,
-            oldest_wait_us=self.oldest_us(),
+            oldest_wait_us=self.oldest_us() if ahead else 0,
             arrivals=self.since["arrivals"],
             completions=self.since["completions"],
         )

@@ -49,6 +49,12 @@ def in_progress(load: Load, until: int | None = None) -> list[int]:
     ]
 
 
+def places(load: Load) -> list[int]:
+    """What each request finds in progress at its arrival, and itself: those before it count."""
+    ends = load.arrivals + load.services
+    return [int((ends[:at] > moment).sum()) + 1 for at, moment in enumerate(load.arrivals)]
+
+
 def zero_wait(load: Load | LoadChunks, workers_min: int, price: int, threads: int = 1) -> ZeroWait:
     parts = load.chunks() if isinstance(load, Load) else load
     found = ZeroWait(load.horizon_us, workers_min, price)
@@ -63,20 +69,30 @@ def test_zero_wait_is_the_area_under_what_is_in_progress(load, workers_min, thre
     found = zero_wait(chunked(load, size), workers_min, 0, threads)
 
     counts = [math.ceil(count / threads) for count in in_progress(load)]
-    assert max(counts) == found.peak
+    assert math.ceil(max(places(load), default=0) / threads) == found.peak
     assert sum(max(count, workers_min) for count in counts) == found.worker_us
 
 
 @given(loads(), st.integers(0, 3), st.integers(0, 30), st.integers(1, 5))
 def test_the_price_of_starts_is_paid_as_in_the_best_of_all_paths(load, workers_min, price, size):
     """
-    Level by level is as cheap as dynamic programming over every µs.
+    Level by level is as cheap as dynamic programming over every µs, and the moment it begins with:
+    that costs nothing, but requests that take no time need their workers too.
     """
     found = zero_wait(chunked(load, size), workers_min, price)
 
-    counts = in_progress(load)
-    sizes = np.arange(workers_min, max([workers_min, *counts]) + 1)
-    costs = np.asarray([np.where(sizes >= count, sizes, 10**9) for count in counts], float)
+    counts, moments = in_progress(load), [0] * HORIZON
+    for moment, place in zip(load.arrivals, places(load), strict=True):
+        moments[moment] = max(moments[moment], place)
+    sizes = np.arange(workers_min, max([workers_min, *counts, *moments]) + 1)
+    costs = np.asarray(
+        [
+            np.where(sizes >= count, sizes * width, 10**9)
+            for pair in zip(moments, counts, strict=True)
+            for count, width in zip(pair, (0, 1), strict=True)
+        ],
+        float,
+    )
     best, _ = right_sizing(costs, price, low=workers_min)
     assert best == found.priced_us
 
@@ -213,11 +229,22 @@ def test_the_least_pool_is_the_first_that_is_good_enough(load, target, share, th
 
 @given(loads(), st.integers(1, 6))
 def test_where_nobody_may_wait_the_least_pool_is_the_peak(load, size):
-    some = Load("busy", load.arrivals, np.maximum(load.services, 1), load.horizon_us)
+    peak = max(places(load), default=1)
 
-    peak = max(in_progress(some))
-    assert (least_pool(some, 0, 0.0, 1, 20) or 1) == max(peak, 1)
-    assert max(peak, 1) == max(zero_wait(chunked(some, size), 0, 0).peak, 1)
+    assert least_pool(load, 0, 0.0, 1, 20) == peak
+    assert max(zero_wait(chunked(load, size), 0, 0).peak, 1) == peak
+
+
+@given(loads(), st.integers(1, 3))
+def test_the_fixed_pool_in_which_nobody_waits_is_found(load, workers_min):
+    """
+    Also where requests take no time, as in logs that have whole milliseconds.
+    """
+    pool = Pool(20, workers_min)
+
+    found = bounds(load, pool, wait_target_us=0, late_share=0.0)
+
+    assert found.static_pool.workers == max(found.zero_wait_peak, workers_min)
 
 
 @given(loads(), st.integers(0, 20))

@@ -415,3 +415,24 @@ def test_too_much_for_two_arrays_is_said(monkeypatch):
     assert isinstance(parts, LoadChunks)
     with pytest.raises(InvalidArgument, match="in chunks"):
         parts.load()
+
+
+def test_what_cannot_be_drawn_is_refused_before_it_is(monkeypatch):
+    """
+    By what is to be expected: of the whole, of a window, and of where a load bunches.
+    """
+    long = Poisson(rates.constant(), 10**6 * SECOND)
+    spread = generate("x", long, Deterministic(100), mean_load=1, seed=1)
+    with pytest.raises(InvalidArgument, match="over 134217728 requests do not go into one Load"):
+        spread.load()
+    with pytest.raises(InvalidArgument, match=r"6e\+11 requests within 60 s; allowed: 16777216; "):
+        generate("x", long, Deterministic(1), mean_load=10_000, seed=1)
+    monkeypatch.setattr("uwoffload.lab.loads.WINDOW_REQUESTS", 1000)
+    crowd = rates.spike(1800.0, width_s=10.0, high=100.0)
+    jobs = Jobs(rates.constant(), HOUR, period_s=3600.0, share=0.9)
+    for process in (Poisson(crowd, HOUR), jobs):
+        parts = generate("x", process, Deterministic(SECOND), mean_load=10, seed=1)
+        with pytest.raises(
+            InvalidArgument, match="requests within 60 s; allowed: 1000; lower mean"
+        ):
+            list(parts)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from uwoffload.cheaper import AlgoBusyness, AlgoQueue, AlgoSpare, Scaler
 from uwoffload.lab.loads import Load
 from uwoffload.lab.pool import EVENTS, Event, Pool
+from uwoffload.lab.result import LEFT, LOST, REJECTED
 from uwoffload.lab.simulate import simulate
 
 from .reference import Reference, mixed
@@ -143,6 +144,13 @@ def compare(result: Any, other: Reference, load: Load, pool: Pool) -> None:
     assert result.wait_max_us == max(waited, default=0)
     assert result.wait_mean_us == pytest.approx(np.mean(waited) if waited else 0)
     assert result.over_target == sum(wait > TARGET_US for wait in waited)
+    missed = {number for number, wait in enumerate(other.waits) if wait in (REJECTED, LOST)}
+    for number, wait in enumerate(other.waits):
+        arrival = int(load.arrivals[number])
+        if (load.horizon_us - arrival if wait == LEFT else wait) > TARGET_US:
+            missed.add(number)
+    missed.update(other.killed)
+    assert result.over_share == (len(missed) / load.requests if load.requests else 0)
     excess = sum(max(0, wait - TARGET_US) for wait in waited)
     assert round(result.excess_seconds * 10**6) == excess
     series = result.series

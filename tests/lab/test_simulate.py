@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uwoffload.cheaper import AlgoManual, AlgoSpare, Rule, Scaler
+from uwoffload._bridge import lib
+from uwoffload.cheaper import AlgoManual, AlgoSpare, Rule, Scaler, Verdict
 from uwoffload.errors import InvalidArgument
 from uwoffload.lab.loads import Load, LoadChunks
 from uwoffload.lab.pool import Event, Pool
@@ -404,7 +405,19 @@ def test_a_load_that_is_not_sound_is_named(load: Any, message: str) -> None:
         ({"idle_rss": 5, "busy_rss": 4}, "busy_rss: 4; allowed: an int from 5"),
         ({"queues": "own"}, "queues: 'own'; allowed: 'shared', 'per-worker'"),
         ({"idle_order": 1}, "idle_order: 1; allowed: 'last first', 'longest first'"),
-        ({"events": (Event(1, "flood"),)}, "event kind: 'flood'; allowed: 'death'"),
+        ({"events": (Event(1, "flood"),)}, r"events\[0\].kind: 'flood'; allowed: 'death'"),
+        ({"events": 5}, "events: 5; allowed: a tuple of Event"),
+        ({"events": (5,)}, r"events\[0\]: 5; allowed: an Event"),
+        ({"events": (Event(10**19, "death", 1),)}, r"events\[0\].at_us: 10000000000000000000; a"),
+        ({"events": (Event(-1, "death", 1),)}, r"events\[0\].at_us: -1; allowed: an int from 0"),
+        ({"events": (Event(0.5, "death", 1),)}, r"events\[0\].at_us: 0.5; allowed: an int"),
+        ({"events": (Event(0, "death", -1),)}, r"events\[0\].number: -1; allowed: .* 1 to 8"),
+        ({"events": (Event(0, "stop", 9),)}, r"events\[0\].number: 9; allowed: .* 1 to 8"),
+        ({"events": (Event(0, "manual", value=1 << 40),)}, r"events\[0\].value: 1099511627776; a"),
+        (
+            {"events": (Event(0, "forks fail", value=-1),)},
+            r"events\[0\].value: -1; allowed: .*0 to",
+        ),
     ],
 )
 def test_a_pool_that_is_not_sound_is_named(fields: dict[str, Any], message: str) -> None:
@@ -422,9 +435,12 @@ def test_a_pool_that_is_not_sound_is_named(fields: dict[str, Any], message: str)
         (Pool(4), True, "algorithm: True"),
         (Pool(4), Scaler("spare", workers_max=5), "rule: workers_max is 5; allowed: .* pool, 4"),
         (Pool(65535, threads=64), 1, "threads is 64: of 65535 workers that makes more than"),
-        (Pool(4, events=(Event(1, "death", 5),)), 1, r"events\[0\]: number is 5: 1 to 4"),
-        (Pool(4, events=(Event(-1, "death", 1),)), 1, r"events\[0\]: at_us is -1"),
-        (Pool(4, events=(Event(1, "forks fail", value=-1),)), 1, r"events\[0\]: value is -1"),
+        (Pool(4, tick_us=1500), "spare", "tick_us: 1500; allowed with a rule: whole milliseconds"),
+        (
+            Pool(4, tick_us=2 * 86400 * SECOND),
+            "spare",
+            "tick_us: 172800000000; allowed with a rule",
+        ),
     ],
 )
 def test_a_rule_that_does_not_fit_is_named(pool: Pool, rule: Any, message: str) -> None:
@@ -433,6 +449,71 @@ def test_a_rule_that_does_not_fit_is_named(pool: Pool, rule: Any, message: str) 
     """
     with pytest.raises(InvalidArgument, match=message):
         simulate(load_of(1.0, seconds=2), rule, pool)
+
+
+def test_a_tick_is_free_where_no_rule_is_made_for_it() -> None:
+    """
+    A static pool, and a rule that has an interval of its own.
+    """
+    rule = AlgoSpare().rule(4, check_interval=0.002)
+
+    for either in (2, rule):
+        assert simulate(load_of(1.0, seconds=2), either, Pool(4, tick_us=1500)).ticks == 1333
+
+
+def test_the_core_reads_what_a_master_can_measure() -> None:
+    """
+    Rejected requests are not seen; the age is that of the oldest one accepted.
+    """
+    seen: list[Any] = []
+
+    def looks(state: Any, readings: Any) -> Any:
+        seen.append((readings.arrivals, readings.waiting, readings.oldest_wait_us))
+        return 0, state
+
+    load = Load("burst", np.zeros(9, np.int64), np.full(9, 5 * SECOND), 3 * SECOND)
+    for ahead in (0, 2):
+        simulate(load, looks, Pool(1, listen_queue_limit=3, accept_ahead=ahead))
+
+    assert seen == [(4, 0, 0), (0, 0, 0), (6, 2, SECOND), (0, 2, 2 * SECOND)]
+
+
+def test_a_request_counts_once_in_the_share_over_target() -> None:
+    """
+    Also one that waited too long and was killed then.
+    """
+    deaths = tuple(Event(at * SECOND, "death", 1) for at in (2, 4, 6))
+    load = Load("late", np.zeros(4, np.int64), np.full(4, 3 * SECOND), 9 * SECOND)
+
+    result = simulate(load, 1, Pool(1, startup_us=0, events=deaths), wait_target_us=SECOND)
+
+    assert (result.over_target, result.killed, result.over_share) == (3, 3, 1.0)
+
+
+def test_demand_ends_where_the_header_says() -> None:
+    """
+    A request counts for so many ticks of its service.
+    """
+    load = Load("long", np.zeros(1, np.int64), np.full(1, 30 * SECOND), 40 * SECOND)
+    found = {}
+    for tick_us in (1000, 10_000):
+        series = simulate(load, 1, Pool(1, tick_us=tick_us), series=True).series
+        assert series is not None
+        found[tick_us] = round(series.demand.sum() * tick_us)
+
+    most = lib.UWO_LAB_DEMAND_TICKS
+    assert (most - 2) * 1000 <= found[1000] <= most * 1000
+    assert found[10_000] == 30 * SECOND
+
+
+def test_an_answer_that_cannot_be_is_named_by_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Not by a number in a list that the user never saw.
+    """
+    monkeypatch.setattr(Scaler, "tick", lambda *_: Verdict(1, start=(9,)))
+
+    with pytest.raises(InvalidArgument, match="^start: worker 9: no such worker"):
+        simulate(load_of(1.0, seconds=2), lambda state, _: (0, state), Pool(4))
 
 
 def test_a_rule_of_python_that_fails_ends_the_run() -> None:

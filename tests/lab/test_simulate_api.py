@@ -166,6 +166,27 @@ def test_what_does_not_fit_in_the_arrays_is_left_out(made: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"kind": lib.UWO_LAB_DEATH, "number": 5}, "events[0]: number is 5: 1 to 4"),
+        ({"kind": lib.UWO_LAB_DEATH, "number": 1, "at_us": -1}, "events[0]: at_us is -1"),
+        ({"kind": lib.UWO_LAB_FORKS_FAIL, "value": -1}, "events[0]: value is -1"),
+        ({"kind": 99}, "events[0]: kind is 99: there is none such"),
+    ],
+)
+def test_events_that_are_not_sound_are_named(event: dict[str, int], message: str) -> None:
+    """
+    As the options are.
+    """
+    rows = ffi.new("struct uwo_lab_event[]", [event])
+    error, given = new_error(), ffi.new("struct uwo_lab **")
+
+    options = options_of(events=rows, event_count=1)
+    assert lib.uwo_lab_create(options, given, error) == lib.UWO_E_INVALID
+    assert message in text(error.message)
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"size": 8}, "options.size is 8: set it to"),

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uwoffload.errors import InvalidArgument
+from uwoffload.lab.cases import blocks
 from uwoffload.lab.loads import SECOND
 from uwoffload.lab.services import Deterministic, Exponential
 from uwoffload.lab.traces import read_trace
@@ -319,6 +320,52 @@ def test_a_row_of_azure_that_is_short_is_counted(tmp_path):
         read_trace(path, law=LAW, strict=True)
 
 
+@pytest.mark.parametrize("count", ["9" * 30, str(2**63), str(2**62)])
+def test_a_row_of_azure_with_counts_beyond_reason_is_counted(tmp_path, count):
+    """
+    Also two whose sum wraps.
+    """
+    header = ",".join(["HashOwner", "HashApp", "HashFunction", "Trigger", "1", "2"])
+    path = written(tmp_path, header, f"a,b,c,http,{count},{count}", "a,b,d,http,3,4")
+
+    trace = read_trace(path, law=LAW)
+
+    assert (7, 1) == (trace.load.requests, trace.failed)
+    assert "a count above" in trace.failures[0]
+
+
+def test_calls_that_are_too_many_together_are_refused_before_they_are_drawn(tmp_path):
+    header = ",".join(["HashOwner", "HashApp", "HashFunction", "Trigger", "1", "2"])
+    path = written(tmp_path, header, f"a,b,c,http,{2**40},{2**40}")
+
+    with pytest.raises(TraceError, match=r"over 134217728 calls; take some of the functions"):
+        read_trace(path, law=LAW)
+
+
+@pytest.mark.parametrize("names", ["x,100", "50,25", "0,nan", "0,101"])
+def test_percentiles_of_azure_that_are_none_are_named(tmp_path, names):
+    percentiles = ",".join(f"percentile_Average_{name}" for name in names.split(","))
+    head = "HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum"
+    path = written(tmp_path, f"{head},{percentiles}", "a,b,c,1,1,1,1,1,1", name="durations")
+
+    with pytest.raises(TraceError, match=r"durations: .*percentile_Average_"):
+        read_trace(SAMPLES / "azure_invocations.csv.xz", durations=path)
+
+
+def test_durations_of_azure_beyond_reason_count_as_missing(tmp_path):
+    head = "HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum"
+    durations = written(
+        tmp_path, f"{head},percentile_Average_0,percentile_Average_100",
+        "a,b,c,1,1,1,1,1e300,1e300", name="durations",
+    )  # fmt: skip
+    path = written(tmp_path, "HashOwner,HashApp,HashFunction,Trigger,1", "a,b,c,http,3")
+
+    trace = read_trace(path, durations=durations, law=LAW)
+
+    assert trace.load.services.tolist() == [50_000] * 3
+    assert any("3 response times above" in note for note in trace.notes)
+
+
 def test_the_durations_alone_are_no_trace():
     with pytest.raises(TraceError, match="goes with it as durations"):
         read_trace(SAMPLES / "azure_durations.csv")
@@ -437,6 +484,40 @@ def test_a_file_that_breaks_off_is_said(tmp_path, pack):
         read_trace(path, strict=True)
 
 
+def test_a_packed_file_whose_beginning_is_damaged_is_said_to_break(tmp_path):
+    path = tmp_path / "trace.gz"
+    packed = bytearray(gzip.compress(b"0,1\n" * 1000))
+    packed[12:20] = b"\xff" * 8
+    path.write_bytes(packed)
+
+    with pytest.raises(TraceError, match=r"trace.gz:1: the file ends or breaks here"):
+        read_trace(path)
+
+
+def test_lines_may_end_as_on_old_systems(tmp_path):
+    """
+    CR, LF and CR LF, mixed, also where a block of the file ends between the two.
+    """
+    path = tmp_path / "trace"
+    begin = "".join(f"{at},1\r" for at in range(3)) + "3,1\r\n4,1\n"
+    fill = "#" * ((1 << 16) - len(begin) - 1) + "\r"
+    path.write_bytes(f"{begin}{fill}\n5,1\r6,1\r".encode())
+    reading = Reading("x")
+
+    found = list(lines(path, reading))
+
+    assert [line for line in found if line[0] != "#"] == [f"{at},1" for at in range(7)]
+    assert (reading.lines, reading.failed) == (8, 0)
+    assert 7 == read_trace(path).load.requests
+
+
+def test_a_long_file_with_bare_cr_is_read(tmp_path):
+    path = tmp_path / "trace"
+    path.write_bytes(b"".join(b"%d,1\r" % at for at in range(300_000)))
+
+    assert 300_000 == read_trace(path).load.requests
+
+
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\n\r \ufeff"), min_size=1),
@@ -502,6 +583,25 @@ def test_a_stray_stamp_is_noticed(tmp_path):
     trace = read_trace(path)
 
     assert any("is a stamp wrong?" in note for note in trace.notes)
+
+
+@pytest.mark.parametrize("year", [1999, 9999])
+def test_a_line_far_off_the_others_is_named_with_the_remedy(tmp_path, year):
+    """
+    When the simulator could not go so far; a part of the load may do.
+    """
+    rows = [COMMON.format(at) + " 0.1" for at in range(60)]
+    rows[7] = rows[7].replace("2024", str(year))
+    path = written(tmp_path, *rows)
+
+    trace = read_trace(path)
+
+    (said,) = (note for note in trace.notes if "days" in note)
+    assert said.startswith("line 8 is ")
+    assert "at most 101 days can be replayed at once: take such lines out, or cut" in said
+    assert f"{year}:10:00" in said
+    with pytest.raises(TraceError, match=r"^load 'trace': \d+ days; at most 101 can be replayed"):
+        blocks(trace.load, 2)
 
 
 def test_times_out_of_reach_are_refused(tmp_path):

@@ -31,6 +31,10 @@ def moment(seconds):
     return datetime.datetime(1970, 1, 1, tzinfo=UTC) + datetime.timedelta(seconds=seconds)
 
 
+def seconds_of(when):
+    return int((when - datetime.datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+
+
 def fixed(seconds):
     return email.utils.format_datetime(moment(seconds), usegmt=True).encode()
 
@@ -142,3 +146,12 @@ def test_what_is_no_date_is_none(text):
 def test_no_other_bytes_do_harm(text, place, seconds):
     read(text)
     read(show(seconds)[:place] + text + show(seconds)[place + len(text) :])
+
+
+def test_the_edges_of_every_year():
+    """The last second of a year and the first of the next, from year 1 to 9999."""
+    for year in range(1, 10000):
+        first = seconds_of(datetime.datetime(year, 1, 1, tzinfo=UTC))
+        last = seconds_of(datetime.datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+        assert show(first)[5:] == b"01 Jan %04d 00:00:00 GMT" % year
+        assert show(last)[5:] == b"31 Dec %04d 23:59:59 GMT" % year

@@ -39,6 +39,8 @@ GOOD = {
     "content that looks like framing": (b"6\r\n0\r\n\r\nx\r\n" + OVER, b"0\r\n\r\nx"),
     "an extension": (b"1;a\r\nx\r\n0;b=c\r\n\r\n", b"x"),
     "extensions with blanks": (b"1 ; a = b\t;\tc ; d=e ;f=g\r\nx\r\n" + OVER, b"x"),
+    "an extension of several letters": (b"1;name=value;other\r\nx\r\n" + OVER, b"x"),
+    "extensions with many blanks": (b"1  ;\t a  =\t b \t; c  ;d\r\nx\r\n" + OVER, b"x"),
     "a quoted extension": (b'1;a="b;\tc\\"\\\\d\xff";e=""\r\nx\r\n' + OVER, b"x"),
     "an extension after a quoted one with a blank": (b'1;a="b" ;c\r\nx\r\n' + OVER, b"x"),
     "trailers": (b"0\r\nA: b\r\nC:\r\nD: \xff\t;\r\n\r\n", b""),

@@ -40,6 +40,15 @@ def test_a_bad_head_is_refused_and_says_nothing_of_a_body(data, status):
         request.keep_alive, request.chunked, request.expect_continue, request.length)  # fmt: skip
 
 
+@pytest.mark.parametrize("name", GOOD)
+def test_a_head_with_bytes_behind_its_end_is_no_head(name):
+    """Whoever parses says where it ends; a head that ends earlier is not what was looked at."""
+    status, request = parse(GOOD[name][0] + b"x")
+
+    assert status == 400
+    assert (False, False, None) == (request.chunked, request.expect_continue, request.length)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_split_comes_to_the_same(name):
     """In two pieces, and byte by byte; followed by more bytes or not."""

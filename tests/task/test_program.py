@@ -3,8 +3,10 @@
 import errno
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from whitebox import TO_THE_END
-from whitebox.machines import Want
+from whitebox.machines import Program, Want
 
 # ---- RUNNING
 
@@ -328,3 +330,90 @@ def test_a_stop_after_the_end_changes_nothing(program):
     run.stop("cancelled")
 
     assert run.outcome == "finished"
+
+
+# ---- the byte that is held back
+
+
+def run_to_its_end(run, piece=1 << 30):
+    """Everything it wants to send, in pieces of at most that."""
+    while (want := run.want()) is not None:
+        run.feed(out=0 if want.kind == "prefetch" else min(want.length, piece))
+
+
+WINDOW = 2 << 20
+HOLDING = [
+    pytest.param([("send", 10), ("send file", 100)], 0, id="before it has begun"),
+    pytest.param([("send", 10), ("send file", 100)], 4, id="in an earlier instruction"),
+    pytest.param([("send", 10), ("send file", 2)], 10, id="two bytes of the last one are left"),
+    pytest.param([("send file", 100)], 0, id="before it is in memory"),
+    pytest.param([("send file", 100)], 40, id="in the last one"),
+    pytest.param([("send file", 3 * WINDOW)], WINDOW // 2, id="windows before the end"),
+    pytest.param([("send file", WINDOW + 1)], 10, id="the last window is that byte"),
+    pytest.param([("send", 5), ("send file", 50), ("send", 9)], 30, id="the last one is a text"),
+    pytest.param([("send", 5), ("send file", 50), ("send", 9)], 60, id="within that text"),
+]
+
+
+@pytest.mark.parametrize(("instructions", "sent"), HOLDING)
+def test_the_last_byte_is_held_back(program, instructions, sent):
+    run = program(instructions)
+    total = sum(count for _, count in instructions)
+    while run.bytes_queued < sent:
+        want = run.want()
+        left = sent - run.bytes_queued
+        run.feed(out=0 if want.kind == "prefetch" else min(want.length, left))
+
+    assert run.hold_back()
+
+    run_to_its_end(run)
+    assert ("finished", total - 1) == (run.outcome, run.bytes_queued)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "sent"),
+    [
+        pytest.param([], 0, id="nothing at all"),
+        pytest.param([("send", 10)], 10, id="all is out"),
+        pytest.param([("send", 10), ("send file", 1)], 0, id="the last one is a single byte"),
+        pytest.param([("send", 10), ("send file", 0)], 0, id="the last one is empty"),
+        pytest.param([("send file", 10)], 9, id="a single byte is left"),
+        pytest.param([("send file", WINDOW + 1)], WINDOW, id="a window of a single byte is left"),
+    ],
+)
+def test_too_late_to_hold_a_byte_back_changes_nothing(program, instructions, sent):
+    run = program(instructions)
+    total = sum(count for _, count in instructions)
+    while run.bytes_queued < sent:
+        want = run.want()
+        left = sent - run.bytes_queued
+        run.feed(out=0 if want.kind == "prefetch" else min(want.length, left))
+    if not instructions or sent == total:
+        run.want()
+
+    assert not run.hold_back()
+
+    run_to_its_end(run)
+    assert ("finished", total) == (run.outcome, run.bytes_queued)
+
+
+@given(
+    texts=st.lists(st.integers(0, 9), max_size=3),
+    size=st.integers(0, 9) | st.integers(WINDOW - 2, 2 * WINDOW + 2),
+    steps=st.integers(0, 12),
+    piece=st.integers(1, 5) | st.just(WINDOW),
+)
+def test_one_byte_less_or_none_wherever_it_stands(texts, size, steps, piece):
+    run = Program([*(("send", count) for count in texts), ("send file", size)])
+    total = sum(texts) + size
+    for _ in range(steps):
+        want = run.want()
+        if want is None:
+            break
+        run.feed(out=0 if want.kind == "prefetch" else min(want.length, piece))
+
+    held = run.hold_back()
+
+    run_to_its_end(run)
+    assert ("finished", total - held) == (run.outcome, run.bytes_queued)
+    assert held or total - run.bytes_queued == 0

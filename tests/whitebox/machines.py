@@ -194,6 +194,9 @@ class Program:
     def finish(self) -> None:
         lib.program_finish(self.cdata)
 
+    def hold_back(self) -> bool:
+        return bool(lib.program_hold_back(self.cdata, self.list))
+
     @property
     def waiting(self) -> bool:
         return bool(lib.program_waiting(self.cdata))

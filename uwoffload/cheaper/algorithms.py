@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from .readings import Readings
-from .rule import Rule
+from .rule import Rule, cdata_of
 from .state import State
 from .table import FIXED, Algorithm, find, profile_number
 from .verdict import Verdict
@@ -87,8 +87,9 @@ class Algo:
         return None
 
     def knob_values(self) -> list[int]:
-        """As the core lists them."""
-        return [self.given.get(knob.name, knob.default) for knob in self.info.knobs]
+        """As the core lists them: 64 bits with a sign, as uWSGI takes what is larger."""
+        given = (self.given.get(knob.name, knob.default) for knob in self.info.knobs)
+        return [value - 2**64 if value >= 2**63 else value for value in given]
 
     def rule(self, workers_max: int, *, profile: str | None = None, **limits: Any) -> Rule:
         """This algorithm, as it is now, with limits around it; see `Rule`."""
@@ -107,6 +108,7 @@ class Algo:
         state: None for a new one.  may_spawn: False while a memory limit is exceeded.
         limits: as in `Rule`; workers_max is that of the readings.
         """
+        cdata_of(readings)
         limits.setdefault("workers_max", readings.workers_max)
         key = tuple(sorted(limits.items()))
         rule = self._rules.get(key)

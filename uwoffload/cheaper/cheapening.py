@@ -119,7 +119,10 @@ class Cheapening:
     def set_memory_limits(
         self, *, rss_soft: int | None = None, rss_hard: int | None = None
     ) -> Self:
-        """Bytes of all workers: from soft on none is started, from hard on they are stopped."""
+        """Bytes of all workers: from soft on none is started, from hard on they are stopped.
+
+        The hard limit goes with a soft one, given before or together with it.
+        """
         found = {
             name: optional(name, value, 0, _BYTES_MOST, 0, " bytes")
             for name, value in (("rss_soft", rss_soft), ("rss_hard", rss_hard))
@@ -134,6 +137,8 @@ class Cheapening:
         soft, hard = new.get("rss_soft"), new.get("rss_hard")
         if least and most and least > most:
             raise InvalidArgument(f"workers_min: {least}; allowed: 1 to workers_max, {most}")
+        if hard and not soft:
+            raise InvalidArgument(f"rss_hard: {hard} bytes; allowed: with a rss_soft below it")
         if soft and hard and soft >= hard:
             raise InvalidArgument(
                 f"rss_soft: {soft} bytes; allowed: bytes below rss_hard, {hard} bytes"

@@ -100,7 +100,6 @@ class Pool:
         """The readings of now."""
         made = Readings(self.size, manual=moment.manual, listen_queue=self.queue).at(self.now_us)
         made.listen_queue_limit = self.history.queue_limit
-        made.oldest_wait_us = moment.interval_us if self.queue else 0
         workers = self.workers
         there = [worker.state in LIVE or worker.state == "draining" for worker in workers]
         return made.fill(

@@ -16,6 +16,7 @@ from .verdict import Verdict
 
 BEGIN_US = 1_000_000_000  # of readings that do not say when they were made
 LETTERS_SHOWN = 24
+DEEP = "too many lists or objects within each other"
 
 HEAD = (
     "check",
@@ -94,7 +95,7 @@ def parse(text: str, name: str) -> list[Readings]:
     Raises InvalidArgument, which names the line or the element.
     """
     try:
-        found = json.loads(text)
+        found = _loaded(text)
     except ValueError as error:
         found = list(_lines(text, name, error))
     listed: Sequence[Any] = found if isinstance(found, list) else [found]
@@ -104,9 +105,24 @@ def parse(text: str, name: str) -> list[Readings]:
     for number, each in enumerate(listed, 1):
         try:
             made.append(Readings.from_dict(each))
-        except InvalidArgument as error:
-            raise InvalidArgument(f"{name}: readings {number}: {error}") from None
+        except (InvalidArgument, RecursionError) as error:
+            said = DEEP if isinstance(error, RecursionError) else error
+            raise InvalidArgument(f"{name}: readings {number}: {said}") from None
+        count, first = made[-1].workers_max, made[0].workers_max
+        if count != first:
+            raise InvalidArgument(
+                f"{name}: readings {number}: {count} workers; allowed: as many as in the first, "
+                f"{first}"
+            )
     return made
+
+
+def _loaded(text: str) -> Any:
+    """What JSON says.  Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError(DEEP) from None
 
 
 def _lines(text: str, name: str, whole: ValueError) -> Iterator[Any]:
@@ -115,7 +131,7 @@ def _lines(text: str, name: str, whole: ValueError) -> Iterator[Any]:
         raise InvalidArgument(f"{name}: no readings in it")
     for number, line in lines:
         try:
-            yield json.loads(line)
+            yield _loaded(line)
         except ValueError as error:
             shown = whole if len(lines) == 1 else error
             raise InvalidArgument(f"{name}: line {number}: no JSON: {shown}") from None

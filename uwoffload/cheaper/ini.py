@@ -66,8 +66,11 @@ def entries(lines: str | Iterable[str]) -> Iterator[Entry]:
     """Of a text or of its lines: those of the section [uwsgi], and those before any section."""
     if isinstance(lines, str):
         lines = lines.removeprefix("\ufeff").split("\n")
+    _check_lines(lines)
     section = SECTION
     for number, raw in enumerate(lines, 1):
+        if not isinstance(raw, str):
+            raise InvalidArgument(f"lines[{number - 1}]: {raw!r:.80}; allowed: a str")
         line, where = raw.strip(), Where("ini", number)
         if not line or line.startswith(("#", ";")):
             continue
@@ -77,6 +80,11 @@ def entries(lines: str | Iterable[str]) -> Iterator[Entry]:
             key, equals, value = line.partition("=")
             key = key.strip()
             yield Entry(ALIASES.get(key, key), value.strip() if equals else None, where)
+
+
+def _check_lines(lines: object) -> None:
+    if isinstance(lines, bytes | bytearray) or not isinstance(lines, Iterable):
+        raise InvalidArgument(f"lines: {lines!r:.80}; allowed: a str, or lines of str")
 
 
 class Reading:

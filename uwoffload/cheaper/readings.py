@@ -76,9 +76,9 @@ class Readings:
     listen_queue_limit = Number(READINGS["listen_queue_limit"])  # 0: not known
     waiting = Number(READINGS["waiting"])  # requests accepted that wait for a worker
     manual = Number(READINGS["manual"])  # + and - since the last reading
-    oldest_wait_us = Number(READINGS["oldest_wait_us"])
-    arrivals = Number(READINGS["arrivals"])  # requests since the last reading
-    completions = Number(READINGS["completions"])  # the same
+    oldest_wait_us = Number(READINGS["oldest_wait_us"])  # the oldest of `waiting`; 0: nobody
+    arrivals = Number(READINGS["arrivals"])  # accepted or queued since the last reading
+    completions = Number(READINGS["completions"])  # requests answered since then
     memory_total = Number(READINGS["memory_total"])  # 0: the sum over the workers counts
 
     @property

@@ -251,7 +251,7 @@ def answer_of(given: object) -> tuple[Verdict, Any]:
     if not isinstance(verdict, Verdict):
         verdict = Verdict(verdict)
     delta = verdict.delta
-    if not isinstance(delta, int) or not -(2**31) <= delta < 2**31:
+    if not isinstance(delta, int) or isinstance(delta, bool) or not -(2**31) <= delta < 2**31:
         raise InvalidArgument(f"the algorithm gave {delta!r:.80} as its delta; allowed: an int")
     if not isinstance(verdict.reason, str):
         raise InvalidArgument(

@@ -122,7 +122,8 @@ class Scaler:
         try:
             wanted, own = Verdict(0), self._own
             if ask[0]:
-                wanted, own = answer_of(function(own, readings, ask[0] == 1))
+                shown = readings.copy()  # what it writes there is none of the limits' business
+                wanted, own = answer_of(function(own, shown, ask[0] == 1))
                 verdict.delta = wanted.delta
                 verdict.reason = reason
             if lib.uwo_scale_close(

@@ -31,7 +31,7 @@ PROFILES: tuple[str, ...] = names_of(lib.uwo_scale_profile_name)
 
 FIXED = "fixed"
 KNOBS_MAX = lib.UWO_SCALE_KNOBS_MAX
-KNOB_MOST = 2**63 - 1
+KNOB_MOST = 2**64 - 1  # that uWSGI reads out of an ini
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ class Knob:
         unusual = whole and 0 <= value <= KNOB_MOST  # type: ignore[operator]
         if unusual and profile != FIXED:
             return value  # type: ignore[return-value]
+        if profile != FIXED:
+            allowed = f"0 to {KNOB_MOST} {self.unit}".rstrip()
+            raise InvalidArgument(f"{self.name}: {value!r:.80}; allowed: {allowed}")
         note = ""
         if unusual:
             others = " and ".join(PROFILES[1:])

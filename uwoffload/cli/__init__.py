@@ -11,13 +11,14 @@ from .. import __version__, get_cflags, get_libs
 from ..errors import CannotStart, ConfigError, UwoffloadError
 from ..serving import said
 from . import bench, cheaper, demo, lab, options, run, serve, stats
+from .usage import Parser
 
 COMMAND_LINE = "command line:"  # where a wrong option stands: a mistake in the usage
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="uwoffload", description="Hand over a client socket and a program, and be free."
     )
     top.add_argument("--version", action="version", version=f"uwoffload {__version__}")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidArgument
+from .demo import within
 from .table import table
+from .usage import UsageError, guarded, usage
+
+TICKS_MAX = 100_000
 
 KNOB_HEAD = ("knob", "default", "allowed", "unit", "option of the ini", "what it does")
 LIMITS = {  # option: parameter, kind, what it is
@@ -22,9 +28,9 @@ LIMITS = {  # option: parameter, kind, what it is
 VALUES = {
     "--queue": ("listen_queue", "connections in the listen queue"),
     "--waiting": ("waiting", "requests accepted that wait for a worker"),
-    "--oldest-wait-us": ("oldest_wait_us", "how long the oldest of them has waited"),
-    "--arrivals": ("arrivals", "requests since the check before"),
-    "--completions": ("completions", "the same, ended"),
+    "--oldest-wait-us": ("oldest_wait_us", "how long the oldest of `waiting` has waited"),
+    "--arrivals": ("arrivals", "requests accepted or queued since the check before"),
+    "--completions": ("completions", "requests answered since then"),
     "--memory-total": ("memory_total", "bytes of all workers"),
     "--manual": ("manual", "changes by hand, as in 2 or -1"),
 }
@@ -44,7 +50,7 @@ def add_to(commands: Any) -> None:
 
     listing = parts.add_parser("list", help="every algorithm, its knobs, defaults and units")
     listing.add_argument("names", nargs="*", metavar="ALGO", help="only these")
-    listing.set_defaults(run=run_list)
+    listing.set_defaults(run=guarded(run_list, listing))
 
     part = parts.add_parser(
         "explain",
@@ -58,20 +64,23 @@ def add_to(commands: Any) -> None:
     source.add_argument("--workers", action="append", metavar="LETTERS", help='as in "iibbC"')
     source.add_argument("--readings", metavar="FILE", help="JSON, or JSON lines")
     part.add_argument("--profile", default="fixed", help="fixed, uwsgi-2.0 or uwsgi-2.1 [fixed]")
-    part.add_argument("--ticks", type=int, metavar="N", help="repeat the last readings so often")
+    part.add_argument(
+        "--ticks", type=within(1, TICKS_MAX), metavar="N", help="repeat the last readings so often"
+    )
     part.add_argument("--json", action="store_true", help="a line of JSON per check")
     for option, (_, kind, what) in LIMITS.items():
         part.add_argument(option, type=kind, metavar="N", help=what)
     for option, (_, what) in VALUES.items():
         part.add_argument(option, type=int, metavar="N", help=what)
-    part.set_defaults(run=run_explain, takes_options=True)
+    part.set_defaults(run=guarded(run_explain, part), takes_options=True)
 
 
 def run_list(options: argparse.Namespace) -> int:
     """A table per algorithm."""
     from ..cheaper.table import FIXED, algorithms, find
 
-    found = [find(name) for name in options.names] or list(algorithms().values())
+    with usage():
+        found = [find(name) for name in options.names] or list(algorithms().values())
     for number, info in enumerate(found):
         print(f"{chr(10) if number else ''}{info.name}: {info.summary}")
         print(f"profiles: {', '.join(info.profiles)}")
@@ -89,17 +98,20 @@ def run_explain(options: argparse.Namespace) -> int:
     from ..cheaper.explain import HEAD, explain
     from ..cheaper.table import find
 
-    info = find(options.algorithm)
-    algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
-    ticks = readings_of(options)
     limits = {name: getattr(options, name) for name, _, _ in LIMITS.values()}
-    rule = algo.rule(ticks[0].workers_max, **limits)
-    steps = explain(rule, ticks)
-    if options.json:
-        for step in steps:
-            print(json.dumps(step.to_dict()))
-        return 0
-    rows = [step.cells(number) for number, step in enumerate(steps, 1)]
+    with usage():
+        info = find(options.algorithm)
+        algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
+    with usage() if options.workers else contextlib.nullcontext():
+        ticks = readings_of(options)
+    with usage():
+        rule = algo.rule(ticks[0].workers_max, **limits)
+    with usage() if options.workers else of_file(options.readings):
+        if options.json:
+            for step in explain(rule, ticks):
+                print(json.dumps(step.to_dict()))
+            return 0
+        rows = [step.cells(number) for number, step in enumerate(explain(rule, ticks), 1)]
     print(f"{info.name}, profile {options.profile}: {info.summary}")
     given = ", ".join(f"{name} {value}" for name, value in algo.knobs.items())
     limits["workers_max"] = ticks[0].workers_max
@@ -107,6 +119,15 @@ def run_explain(options: argparse.Namespace) -> int:
     print(f"knobs: {given or 'none'}; limits: {around}\n")
     print(table(HEAD, rows))
     return 0
+
+
+@contextlib.contextmanager
+def of_file(name: str) -> Iterator[None]:
+    """What the core refuses, with the name of the file in front."""
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{name}: {error}") from None
 
 
 def knobs_of(words: list[str], info: Any) -> dict[str, int]:
@@ -136,7 +157,7 @@ def knobs_of(words: list[str], info: Any) -> dict[str, int]:
 
 
 def readings_of(options: argparse.Namespace) -> list[Any]:
-    """What is to be explained.  Raises InvalidArgument, OSError."""
+    """What is to be explained.  Raises InvalidArgument, UsageError, OSError."""
     from ..cheaper.explain import parse
     from ..cheaper.readings import Readings
 
@@ -149,14 +170,12 @@ def readings_of(options: argparse.Namespace) -> list[Any]:
         found = [Readings.from_dict({**values, "workers": word}) for word in options.workers]
     else:
         if values:
-            raise InvalidArgument(f"{next(iter(values))}: it stands in the file of --readings")
+            raise UsageError(f"{next(iter(values))}: it stands in the file of --readings")
         if options.readings == "-":
             text = sys.stdin.read()
         else:
             text = Path(options.readings).read_text(encoding="utf-8", errors="replace")
         found = parse(text, options.readings)
-    if options.ticks is not None and options.ticks < 1:
-        raise InvalidArgument(f"ticks: {options.ticks}; allowed: 1 or more")
     timed = found[-1].copy()
     timed.wall_s = timed.wall_us = timed.mono_us = 0
     timed.manual = 0

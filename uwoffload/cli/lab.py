@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-from . import lab_compare, lab_loads, lab_run, lab_sweep, lab_tune
-from .lab_options import UsageError
+from . import lab_compare, lab_loads, lab_run, lab_sweep, lab_tune, usage
+from .usage import Parser
 
 EXTRAS = ("numpy", "matplotlib", "rich", "dask", "distributed")
 
@@ -25,21 +25,17 @@ class Help(argparse.HelpFormatter):
         return text.replace("\n\n", "\n")
 
 
-class Parser(argparse.ArgumentParser):
-    """What is wrong in one line."""
+class Command(Parser):
+    """With help that fits a screen."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=Help, **options)
-
-    def error(self, message: str) -> NoReturn:
-        """Say it, and where help is."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def add_to(commands: Any) -> None:
     """Add the command, and its own."""
     lab = commands.add_parser("lab", help="replay a load against the scaling rules")
-    own = lab.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    own = lab.add_subparsers(title="commands", metavar="COMMAND", parser_class=Command)
     for module in (lab_run, lab_compare, lab_sweep, lab_tune, lab_loads):
         command = module.add_to(own)
         name = module.__name__.rpartition("_")[2]
@@ -51,19 +47,18 @@ def guarded(
     run: Callable[[argparse.Namespace], int], command: argparse.ArgumentParser
 ) -> Callable[[argparse.Namespace], int]:
     """A missing extra is named in one line; so is whatever cannot be done."""
+    checked = usage.guarded(run, command)
 
     def guard(given: argparse.Namespace) -> int:
         if given.rest:
             command.error(f"unrecognized arguments: {' '.join(given.rest)}")
         try:
-            return run(given)
+            return checked(given)
         except ModuleNotFoundError as error:
             module = (error.name or "").partition(".")[0]
             if module not in EXTRAS:
                 raise
             print(f"uwoffload: lab needs {module}: pip install 'uwoffload[lab]'", file=sys.stderr)
             return 1
-        except UsageError as error:
-            command.error(str(error))
 
     return guard

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import lab_arguments as arguments
 from . import lab_options as shared
 from .lab_run import show, watched, write_report
+from .usage import UsageError, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +49,10 @@ def run(given: argparse.Namespace) -> int:
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given)
-    with shared.usage():
+    with usage():
         against = str(parse(given.against)) if given.against else str(rules[0])
     if against not in map(str, rules):
-        raise shared.UsageError(f"--against {given.against}: it is not among the rules")
+        raise UsageError(f"--against {given.against}: it is not among the rules")
     with contextlib.ExitStack() as stack:
         lines = shared.json_file(given, stack)
         crew = shared.crew_of(given, stack, len(cases))

@@ -16,7 +16,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 
 def run(_: argparse.Namespace) -> int:
     """A table."""
-    from ..lab.cases import VALUES
+    from ..lab.case_values import VALUES
     from ..lab.catalogue import shapes
     from ..lab.services import laws
     from ..lab.tables import show

@@ -7,15 +7,15 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..errors import InvalidArgument, UwoffloadError
 from .lab_arguments import RULES
+from .usage import UsageError, usage
 
 if TYPE_CHECKING:
-    from ..lab.cases import Case, Value
+    from ..lab.case_values import Value
+    from ..lab.cases import Case
     from ..lab.crew import Crew
     from ..lab.loads import Load
     from ..lab.rules import Contender
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 
 MEAN_LOAD = 4.0
 SERVICE_MS = 100.0
-
-
-class UsageError(UwoffloadError):
-    """The command line is wrong."""
-
-
-@contextlib.contextmanager
-def usage() -> Iterator[None]:
-    """What is not allowed on the command line ends as a mistake in the usage."""
-    try:
-        yield
-    except InvalidArgument as error:
-        raise UsageError(str(error)) from None
 
 
 def pool_of(given: argparse.Namespace) -> Pool:
@@ -132,6 +119,8 @@ def read_trace(given: argparse.Namespace) -> Load:
         if key not in TRACE_KEYS:
             raise UsageError(f"--trace-as {key}: allowed: {', '.join(sorted(TRACE_KEYS))}")
         if isinstance(value, float):  # a column by its number
+            if not value.is_integer():
+                raise UsageError(f"--trace-as {key}={value:g}: a whole number is allowed")
             wanted[key] = int(value)
     law = Lognormal(given.service * 1000) if given.service else None
     with usage():
@@ -167,9 +156,9 @@ def wait_target_us(given: argparse.Namespace) -> int:
 def can_report(given: argparse.Namespace) -> None:
     """What is missing for the report is told before anything is computed, not afterwards."""
     if given.html:
-        import matplotlib  # noqa: F401 - only asked whether it is there
+        from ..lab.report import check_place
 
-        Path(given.html).open("a", encoding="utf-8").close()
+        check_place(given.html)
 
 
 def json_file(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import lab_arguments as arguments
 from . import lab_options as shared
+from .usage import UsageError, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,27 +55,23 @@ def settings_of(given: argparse.Namespace, pool: Pool) -> list[Contender]:
     from ..lab.sweep import axis, grid
 
     if not given.grid:
-        raise shared.UsageError("--grid NAME=VALUES is needed, as --grid busy_max=50..90/10")
-    with shared.usage():
+        raise UsageError("--grid NAME=VALUES is needed, as --grid busy_max=50..90/10")
+    with usage():
         axes = dict(axis(text) for text in given.grid)
         rules = [parse(text) for text in given.rules]
         known = dict.fromkeys(name for rule in rules for name in names(rule))
         for name in axes:
             if name not in known:
-                raise shared.UsageError(f"--grid {name}: no knob of these rules{near(name, known)}")
+                raise UsageError(f"--grid {name}: no knob of these rules{near(name, known)}")
         found: list[Contender] = []
-        asked = 0
+        refused: list[InvalidArgument] = []
         for rule in rules:
             own = {name: values for name, values in axes.items() if name in names(rule)}
-            count = 1
-            for values in own.values():
-                count *= len(values)
-            asked += count
-            found += grid(rule, own, pool)
-    if len(found) < asked:
+            found += grid(rule, own, pool, refused=refused)
+    if refused:
         print(
-            f"uwoffload: {asked - len(found)} of {asked} settings are not sound and left out "
-            "(as busy_min above busy_max)",
+            f"uwoffload: {len(refused)} of {len(refused) + len(found)} settings are not sound and "
+            f"left out; the first: {refused[0]}",
             file=sys.stderr,
         )
     return list(dict.fromkeys(found))
@@ -93,7 +90,7 @@ def run(given: argparse.Namespace) -> int:
         lines = shared.json_file(given, stack, append=given.resume)
         crew = shared.crew_of(given, stack, len(settings) * len(cases))
         advance = stack.enter_context(progress("simulating", len(settings) * len(cases) - len(old)))
-        with shared.usage():
+        with usage():
             records = sweep(
                 settings,
                 cases,
@@ -116,9 +113,9 @@ def so_far(given: argparse.Namespace) -> list[Record]:
     if not given.resume:
         return []
     if not given.json or given.json == "-":
-        raise shared.UsageError("--resume needs --json FILE")
+        raise UsageError("--resume needs --json FILE")
     path = Path(given.json)
-    with shared.usage():
+    with usage():
         return records_in(path) if path.exists() else []
 
 

@@ -10,6 +10,7 @@ from . import lab_arguments as arguments
 from . import lab_options as shared
 from .demo import within
 from .lab_run import watched, write_report
+from .usage import UsageError, usage
 
 if TYPE_CHECKING:
     from ..lab.budget import Budget
@@ -80,10 +81,10 @@ def run(given: argparse.Namespace) -> int:
     cases = shared.cases_of(given, ("steady",))
     search_on, check_on = cases[::2], cases[1::2]
     if not check_on:
-        raise shared.UsageError(f"--seeds {given.seeds}: 2 or more, for half is kept for the check")
+        raise UsageError(f"--seeds {given.seeds}: 2 or more, for half is kept for the check")
     if len({case.name for case in cases}) > 1:
-        raise shared.UsageError("tune takes one --load")
-    with shared.usage():
+        raise UsageError("tune takes one --load")
+    with usage():
         ranges = given_ranges(given.range or (), rules)
         budget = budget_of(given)
     with contextlib.ExitStack() as stack:

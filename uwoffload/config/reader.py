@@ -69,6 +69,7 @@ class _Reading:
         bases = self._bases()
         for line, value in self.lines:
             self._take(line, value, bases)
+        self._check_threads()
         settings = Settings(**self.values, places=self.places)
         if settings.strict and self.warnings:
             raise ConfigError("\n".join(self.warnings))
@@ -76,6 +77,18 @@ class _Reading:
             where = self.lines[0][0].where.file if self.lines else str(COMMAND_LINE)
             raise Where(where).error("nowhere to listen; add, for example, http-socket = :8080")
         return settings, self.warnings
+
+    def _check_threads(self) -> None:
+        """A loop in the worker's own thread needs a worker that has one."""
+        if self.values.get("offload_threads") != 0 or self.values.get("threads", 1) == 1:
+            return
+        self.values["offload_threads"] = 1
+        line = [each for each, _ in self.lines if each.key == "offload-threads"][-1]
+        message = (
+            f"offload-threads = 0 is 1 here: it puts all I/O in the worker's own thread, and "
+            f"threads = {self.values['threads']} asks for several; leave one of the two out"
+        )
+        self._warn(line, message)
 
     def _bases(self) -> Bases:
         """Relative docroots are relative to where the server goes."""

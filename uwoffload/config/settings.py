@@ -134,8 +134,8 @@ class Processes(Files):
         "threads per worker that do all I/O",
         1,
         most=64,
-        differs="0 in uWSGI; here they also accept and parse, and 0 puts that in the worker's "
-        "own thread",
+        differs="0 in uWSGI; here they also accept and parse; 0 puts that in the worker's own "
+        "thread: its downloads stand still while Python answers; with several threads it is 1",
     )
     threads: int = option(COUNT, "threads per worker that run Python", 1, least=1, most=4096)
     master: bool = option(

@@ -16,7 +16,7 @@ def lines(setup: Setup, again: bool) -> list[str]:
     settings = setup.settings
     places = "  ".join(listening_text(listener) for listener in setup.listeners)
     workers = counted(settings.processes, "worker")
-    threads = counted(setup.threads, "offload thread")
+    threads = counted(setup.threads, "offload thread") if setup.threads else "no offload threads"
     each = " each" if settings.processes > 1 else ""
     head = f"uwoffload {VERSION}: {workers}, {threads}{each}; process {os.getpid()}"
     if again:

@@ -32,9 +32,14 @@ class Setup:
     listeners: list[sockets.Listener]
     site: Site | None
     stats: Statistics
-    threads: int
+    threads: int  # 0: the worker's own thread does their work too
     overflow: tuple[int, int] | None
     log: int | None  # descriptor that becomes standard output and error
+
+    @property
+    def loops(self) -> int:
+        """Event loops of a worker."""
+        return max(self.threads, 1)
 
 
 def prepare(settings: Settings, handler: Handler | None, found: Handover) -> Setup:
@@ -52,14 +57,13 @@ def prepare(settings: Settings, handler: Handler | None, found: Handover) -> Set
         identity.become(settings.uid, settings.gid)
         if settings.chdir:
             change_directory(settings.chdir)
-        threads = max(settings.offload_threads, 1)
         return Setup(
             settings,
             handler,
             listeners,
             make_site(settings, handler is not None),
-            make_stats(slots_of(settings.processes), threads, found),
-            threads,
+            make_stats(slots_of(settings.processes), max(settings.offload_threads, 1), found),
+            settings.offload_threads,
             make_overflow(settings, handler, found),
             log,
         )

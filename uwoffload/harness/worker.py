@@ -2,6 +2,8 @@
 
 The main thread only waits: for signals, for the master, for the end of what is
 under way.  The channel to the master ends when the master does, however it went.
+Without offload threads it does everything, one after the other: it runs the
+engine's loop while it waits, and the handler between two waits.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from .._bridge import lib, text
 from ..engine import Engine
 from ..errors import UwoffloadError
 from ..front import Front
+from ..request import handle
 from . import signals
 
 if TYPE_CHECKING:
@@ -61,13 +64,17 @@ def work(setup: Setup, slot: int, channel: socket.socket) -> int:
             return 0
         print(f"uwoffload: a worker cannot start: {error}", file=sys.stderr, flush=True)
         return HOPELESS
-    if setup.handler is not None:
+    if setup.handler is not None and setup.threads:
         for number in range(settings.threads):
             threading.Thread(
                 target=front.run, args=(setup.handler,), name=f"handler-{number}", daemon=True
             ).start()
     _tell(channel, SERVED)
-    _Waiting(setup, slot, channel, arrived, front, before).wait()
+    waiting = _Waiting(setup, slot, channel, arrived, front, before)
+    if setup.threads:
+        waiting.wait()
+    else:
+        waiting.serve(engine)
     if front.close(CLOSE_SECONDS):
         engine.close()
     return 0
@@ -115,30 +122,60 @@ class _Waiting:
         self.before = before
 
     def wait(self) -> None:
+        """While others serve."""
+        poll = self._poll()
+        while not self._is_over():
+            self._see(poll, poll.poll(self._step()))
+
+    def serve(self, engine: Engine) -> None:
+        """Do all of it."""
+        poll, handler = self._poll(), self.setup.handler
+        for fd in (self.channel.fileno(), self.arrived.fileno()):
+            engine._hub.watch(fd)
+        counted = time.monotonic()
+        while not self._is_over():
+            step = self._step()
+            request = self.front.take(None if step is None else step / 1000)
+            if request is None or handler is None:
+                self._see(poll, poll.poll(0))
+                continue
+            handle(request, handler)
+            del request
+            if self.most and time.monotonic() > counted + COUNTING_STEP:
+                self._see(poll, [])
+                counted = time.monotonic()
+
+    def _poll(self) -> select.poll:
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
         poll.register(self.arrived, select.POLLIN)
-        while self.end is None or (self.front.connections and not self._is_over(self.end)):
-            step = None
-            if self.end is not None:
-                step = ENDING_STEP * 1000
-            elif self.most:
-                step = COUNTING_STEP * 1000
-            for fd, _ in poll.poll(step):
-                if fd == self.arrived.fileno():
-                    if not self.arrived.take():
-                        continue
-                elif not self._hear():
-                    poll.unregister(fd)
-                self._leave()
-            if self.end is None and self.most and self._served() >= self.most:
-                self._leave()
+        return poll
+
+    def _step(self) -> float | None:
+        """Milliseconds until the next look."""
+        if self.end is not None:
+            return ENDING_STEP * 1000
+        return COUNTING_STEP * 1000 if self.most else None
+
+    def _see(self, poll: select.poll, ready: list[tuple[int, int]]) -> None:
+        """What has come, and how many requests there were."""
+        for fd, _ in ready:
+            if fd == self.arrived.fileno():
+                if not self.arrived.take():
+                    continue
+            elif not self._hear():
+                poll.unregister(fd)
+            self._leave()
+        if self.end is None and self.most and self._served() >= self.most:
+            self._leave()
+
+    def _is_over(self) -> bool:
+        if self.end is None:
+            return False
+        return self.cut or time.monotonic() >= self.end or not self.front.connections
 
     def _served(self) -> int:
         return requests_of(self.setup, self.slot) - self.before
-
-    def _is_over(self, end: float) -> bool:
-        return self.cut or time.monotonic() >= end
 
     def _hear(self) -> bool:
         """The master wants us to leave, or has ended: then False."""
@@ -161,7 +198,7 @@ def requests_of(setup: Setup, slot: int) -> int:
     block = setup.stats._lend()
     try:
         field = _field("requests")
-        threads = range(setup.threads + 1)
+        threads = range(setup.loops + 1)
         return sum(lib.uwo_stats_value(block, slot, thread, field) for thread in threads)
     finally:
         setup.stats._take_back()

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import InvalidArgument
-from .loads import ARRIVALS, JOBS, SECOND, WINDOW_US, Floats, Ints, Streams
+from .loads import ARRIVALS, JOBS, SECOND, WINDOW_US, Floats, Ints, Streams, check_window
 
 CELLS = 64  # of a window: in each the rate is looked up and bounded
 TOGETHER = 64  # windows that are summed up at once
@@ -102,7 +102,9 @@ class Process(ABC):
         bound = np.maximum(self.rate.at(left), self.rate.at(np.nextafter(right, left)))
         bound = bound * (1 + SLACK)
         width = right - left
-        counts = rng.poisson(bound * width * (per_second / self.mean))
+        means = bound * width * (per_second / self.mean)
+        check_window(float(means.sum()))
+        counts = rng.poisson(means)
         times = np.repeat(left, counts) + rng.random(counts.sum()) * np.repeat(width, counts)
         keep = rng.random(times.size) * np.repeat(bound, counts) < self.rate.at(times)
         return _whole(np.sort(times[keep]) * SECOND, begin_us, end_us)
@@ -135,6 +137,7 @@ class Batches(Process):
     ) -> Ints:
         rng = streams.generator(ARRIVALS, index)
         moments = self._thinned(rng, per_second / self.size, begin_us, end_us)
+        check_window(moments.size * self.size)
         return np.repeat(moments, rng.geometric(1 / self.size, moments.size))
 
 
@@ -190,6 +193,7 @@ class Jobs(Process):
         others = self._thinned(rng, per_second * (1 - self.share), begin_us, end_us)
         occurrences = -(-self.horizon_us // self.period_us)
         each = self.share * per_second * self.horizon_us / SECOND / occurrences
+        check_window(each)
         first, last = begin_us // self.period_us, -(-end_us // self.period_us)
         parts = [others]
         for job in range(first, last):  # one that spills into the next window is drawn in both

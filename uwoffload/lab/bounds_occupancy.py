@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .loads import Chunk, Floats, Ints
 
@@ -26,28 +27,38 @@ class Moves:
 
 
 def moves(chunks: Iterable[Chunk], horizon_us: int) -> Iterator[Moves]:
-    """N(t) before horizon_us.  At the same moment a request ends before another begins."""
+    """N(t) before horizon_us.  At the same moment a request ends before another begins.
+
+    One that takes no time needs a worker all the same: it begins and ends in its turn.
+    """
     ending = np.zeros(0, np.int64)  # of requests in progress, sorted
     count = 0
     for arrivals, services in chunks:
-        some = services > 0
-        begins = arrivals[some]
-        if not begins.size:
+        if not arrivals.size:
             continue
-        ends = np.sort(np.concatenate([ending, begins + services[some]]))
-        split = int(np.searchsorted(ends, begins[-1], side="right"))
-        yield _merged(ends[:split], begins, count)
-        count += begins.size - split
+        some = services > 0
+        ends = np.sort(np.concatenate([ending, (arrivals + services)[some]]))
+        split = int(np.searchsorted(ends, arrivals[-1], side="right"))
+        yield _merged(ends[:split], *_begun(arrivals, some), count)
+        count += int(np.count_nonzero(some)) - split
         ending = ends[split:]
     ending = ending[ending < horizon_us]
     if ending.size:
-        yield _merged(ending, np.zeros(0, np.int64), count)
+        none = np.zeros(0, np.int64)
+        yield _merged(ending, none, none, count)
 
 
-def _merged(ends: Ints, begins: Ints, count: int) -> Moves:
+def _begun(arrivals: Ints, some: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """The moments of arrival and what they change: +1, and where it takes no time -1 behind it."""
+    turns = np.where(some, 1, 2)
+    change = np.ones(int(turns.sum()), np.int64)
+    change[np.cumsum(turns)[~some] - 1] = -1
+    return np.repeat(arrivals, turns), change
+
+
+def _merged(ends: Ints, begins: Ints, begun: Ints, count: int) -> Moves:
     times = np.concatenate([ends, begins])
-    change = np.ones(times.size, np.int64)
-    change[: ends.size] = -1
+    change = np.concatenate([np.full(ends.size, -1, np.int64), begun])
     order = np.argsort(times, kind="stable")
     change = change[order]
     return Moves(times[order], change, count + np.cumsum(change))

@@ -8,27 +8,26 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._bridge import lib
 from ..errors import InvalidArgument, UwoffloadError
 from .bounds import Bounds, bounds
-from .catalogue import HORIZON_US, MEAN_LOAD, MEAN_SERVICE_US, Shape, shapes
-from .loads import SECOND, Load, LoadChunks
+from .case_values import Value, shape_of
+from .loads import SECOND, WINDOW_US, Load, LoadChunks, check_window
 from .result import Result
-from .rules import Contender, near
-from .services import Law, Lognormal, laws
+from .rules import Contender
 from .simulate import Pool, simulate
+from .traces_checks import DAY_US
+from .traces_files import TraceError
 
 Record: TypeAlias = dict[str, Any]
-Value: TypeAlias = int | float | str
 
 WAIT_TARGET_US = 100_000
-DIRECT = ("mean_load", "contention")  # values that the catalogue takes as they are
-VALUES = (*DIRECT, "horizon", "law", "service_ms")  # beside those of the law
 STREAMED_FROM = 1 << 24  # requests; larger loads are drawn anew in pieces for each rule
 KEPT_LOADS = 2  # per process: many rules are tried on the same load
 BLOCKS_MIN_TICKS = 30  # a part of a trace shorter than this says nothing
@@ -57,7 +56,8 @@ class Case:
     def check(self) -> None:
         """Raises InvalidArgument for a name or a value that does not exist; draws nothing."""
         if self.load is None and not self.path:
-            shape_of(self)
+            _, options = shape_of(self.name, self.values)
+            check_window(options["mean_load"] * WINDOW_US / options["law"].mean_us)
 
     def stored(self, folder: Path) -> Case:
         """The same with its arrays in a file, for processes of this machine."""
@@ -80,41 +80,10 @@ def made(case: Case) -> Load | LoadChunks:
         return Load(case.name, arrivals[part] - case.begin_us, services[part], length, case.seed)
     if case.load is not None:
         return case.load.cut(case.begin_us, case.end_us)
-    shape, options = shape_of(case)
-    law = options.setdefault("law", Lognormal(MEAN_SERVICE_US))
-    options = {"mean_load": MEAN_LOAD, "horizon_us": HORIZON_US, **options}
-    if options["mean_load"] * options["horizon_us"] / law.mean_us > STREAMED_FROM:
+    shape, options = shape_of(case.name, case.values)
+    if options["mean_load"] * options["horizon_us"] / options["law"].mean_us > STREAMED_FROM:
         return shape.chunks(case.seed, **options)
     return shape(case.seed, **options)
-
-
-def shape_of(case: Case) -> tuple[Shape, dict[str, Any]]:
-    """Of the catalogue, with what it is called with."""
-    known = shapes()
-    if case.name not in known:
-        raise InvalidArgument(f"load {case.name!r}{near(case.name, known)}")
-    values = dict(case.values)
-    options: dict[str, Any] = {name: values.pop(name) for name in DIRECT if name in values}
-    if "horizon" in values:
-        options["horizon_us"] = round(float(values.pop("horizon")) * SECOND)
-    if values:
-        options["law"] = law_of(values)
-    return known[case.name], options
-
-
-def law_of(values: dict[str, Value]) -> Law:
-    """`law`, `service_ms` and what that law takes."""
-    name = str(values.pop("law", "lognormal"))
-    if name not in laws():
-        raise InvalidArgument(f"law {name!r}{near(name, laws())}")
-    mean_us = float(values.pop("service_ms", MEAN_SERVICE_US / 1000)) * 1000
-    made: Any = laws()[name]
-    known = [field.name for field in fields(made) if field.name != "mean_us"]
-    for value in values:
-        if value not in known:
-            raise InvalidArgument(f"no key {value!r} of a load{near(value, [*VALUES, *known])}")
-    law: Law = made(mean_us, **values)
-    return law
 
 
 def seeded(name: str, seeds: Iterable[int], **values: Value) -> list[Case]:
@@ -126,6 +95,12 @@ def seeded(name: str, seeds: Iterable[int], **values: Value) -> list[Case]:
 def blocks(load: Load, count: int, tick_us: int = SECOND) -> list[Case]:
     """A recorded load in parts of equal time; they stand for seeds."""
     length = load.horizon_us // count
+    if length > lib.UWO_LAB_TIME_MAX:
+        raise TraceError(
+            f"load {load.name!r}: {load.horizon_us / DAY_US:.0f} days; at most "
+            f"{lib.UWO_LAB_TIME_MAX // DAY_US} can be replayed at once: take out lines with far "
+            "dates, or ask for more parts (--seeds)"
+        )
     if count > 1 and length < BLOCKS_MIN_TICKS * tick_us:
         raise InvalidArgument(
             f"load {load.name!r}: {load.horizon_us / SECOND:.0f} s make no {count} parts of at "

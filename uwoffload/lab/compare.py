@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -81,9 +82,10 @@ class Comparison:
     def _line(self, load: str, rule: str, against: str, on_front: bool) -> Record:
         found = self._by[load, rule]
         line: Record = {"load": load, "rule": rule, "seeds": len(found), "front": on_front}
-        for name, value in found[0].items():
-            if name not in line and isinstance(value, int | float):
-                line[name] = sum(record[name] for record in found) / len(found)
+        for name in found[0]:
+            values = [record[name] for record in found]
+            if name not in line and not any(isinstance(value, str) for value in values):
+                line[name] = average(values)
         for measure in MEASURES:
             _, line[f"{measure}_low"], line[f"{measure}_high"] = self.mean(load, rule, measure)
             if against and rule != against:
@@ -91,6 +93,12 @@ class Comparison:
                 line[f"{measure}_less"], low, high = gap
                 line[f"{measure}_less_low"], line[f"{measure}_less_high"] = low, high
         return line
+
+
+def average(values: Sequence[float | None]) -> float:
+    """Of what every run has; not a number where one lacks it."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else math.nan
 
 
 def compare(

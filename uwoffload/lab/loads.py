@@ -29,6 +29,7 @@ Chunk: TypeAlias = tuple[Ints, Ints]
 SECOND = 1_000_000
 WINDOW_US = 60 * SECOND  # drawn at once; each window has generators of its own
 CHUNK_REQUESTS = 1 << 20
+WINDOW_REQUESTS = 1 << 24  # that may be drawn at once
 LOAD_REQUESTS = 1 << 27  # above it (2 GiB of arrays) a load has to be streamed
 
 PATH, ARRIVALS, JOBS, SERVICES = range(4)  # the streams of one load
@@ -131,6 +132,7 @@ class LoadChunks:
     make: Callable[[], Iterable[Chunk]]
     seed: int = 0
     meta: dict[str, object] = field(default_factory=dict)
+    expected: float = 0.0  # requests, about; 0: not known
 
     def __iter__(self) -> Iterator[Chunk]:
         return iter(self.make())
@@ -139,14 +141,11 @@ class LoadChunks:
         """The whole of it in two arrays."""
         parts: list[Chunk] = []
         requests = 0
+        self._check_size(self.expected)
         for arrivals, services in self:
             parts.append((arrivals, services))
             requests += arrivals.size
-            if requests > LOAD_REQUESTS:
-                raise InvalidArgument(
-                    f"load {self.name!r}: over {LOAD_REQUESTS} requests do not go into one Load; "
-                    "use it in chunks, or shorten the horizon"
-                )
+            self._check_size(requests)
         empty = np.zeros(0, np.int64)
         return Load(
             self.name,
@@ -155,6 +154,22 @@ class LoadChunks:
             self.horizon_us,
             self.seed,
             dict(self.meta),
+        )
+
+    def _check_size(self, requests: float) -> None:
+        if requests > LOAD_REQUESTS:
+            raise InvalidArgument(
+                f"load {self.name!r}: over {LOAD_REQUESTS} requests do not go into one Load; "
+                "use it in chunks, or shorten the horizon"
+            )
+
+
+def check_window(requests: float) -> None:
+    """Before so many are drawn at once.  Raises InvalidArgument."""
+    if requests > WINDOW_REQUESTS:
+        raise InvalidArgument(
+            f"{requests:.3g} requests within {WINDOW_US // SECOND} s; allowed: {WINDOW_REQUESTS}; "
+            "lower mean_load, or let a request take longer"
         )
 
 
@@ -177,6 +192,7 @@ def generate(
         raise InvalidArgument(f"mean_load {mean_load!r}: workers' worth of work, above 0")
     streams = Streams(seed, name)
     per_second = mean_load * SECOND / law.mean_us
+    check_window(per_second * min(WINDOW_US, process.horizon_us) / SECOND)
     crowding = process.mean_seen(contention) if contention else 1.0
 
     def window(index: int) -> Chunk:
@@ -208,7 +224,8 @@ def generate(
         "contention": contention,
         **process.meta,
     }
-    return LoadChunks(name, process.horizon_us, pieces, seed, meta)
+    expected = per_second * process.horizon_us / SECOND
+    return LoadChunks(name, process.horizon_us, pieces, seed, meta, expected)
 
 
 def _joined(parts: list[Chunk]) -> Chunk:

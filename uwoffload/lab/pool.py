@@ -27,6 +27,15 @@ EVENTS = {
 }
 
 _LONGEST = lib.UWO_LAB_TIME_MAX
+WORKER_EVENTS = ("death", "start", "stop")  # which have a number
+VALUES = {  # of the others: least and most
+    "forks fail": (0, 65534),
+    "manual": (-65534, 65534),
+    "clock step": (-lib.UWO_LAB_TIME_MAX, lib.UWO_LAB_TIME_MAX),
+}
+SECOND = 1_000_000
+INTERVAL_MOST = 86_400  # seconds between two checks of a rule
+
 _TIMES = ("startup_us", "drain_us", "first_request_us")
 _COUNTS = ("listen_queue_limit", "accept_ahead")
 
@@ -45,6 +54,14 @@ class Event:
     kind: str
     number: int = 0
     value: int = 0
+
+    def check(self, name: str, workers_max: int) -> None:
+        """Raises InvalidArgument, which begins with that name."""
+        _one_of(f"{name}.kind", self.kind, EVENTS)
+        whole(f"{name}.at_us", self.at_us, 0, lib.UWO_LAB_TIME_MAX)
+        on_worker = self.kind in WORKER_EVENTS
+        whole(f"{name}.number", self.number, 1 if on_worker else 0, workers_max)
+        whole(f"{name}.value", self.value, *VALUES.get(self.kind, (-(2**63), 2**63 - 1)))
 
 
 @dataclass(frozen=True)
@@ -108,9 +125,26 @@ class Pool:
             whole("busy_rss", self.busy_rss, self.idle_rss, 2**46)
         _one_of("queues", self.queues, QUEUES)
         _one_of("idle_order", self.idle_order, IDLE_ORDERS)
-        for event in self.events:
-            _one_of("event kind", event.kind, EVENTS)
+        self._check_events(most)
         object.__setattr__(self, "events", tuple(sorted(self.events, key=lambda one: one.at_us)))
+
+    def _check_events(self, workers_max: int) -> None:
+        if not isinstance(self.events, tuple | list):
+            raise InvalidArgument(f"events: {self.events!r:.80}; allowed: a tuple of Event")
+        for index, event in enumerate(self.events):
+            if not isinstance(event, Event):
+                raise InvalidArgument(f"events[{index}]: {event!r:.80}; allowed: an Event")
+            event.check(f"events[{index}]", workers_max)
+
+    @property
+    def check_interval(self) -> float | None:
+        """Seconds between two checks of a rule; None: the usual second.  Raises InvalidArgument."""
+        if self.tick_us % 1000 or self.tick_us > INTERVAL_MOST * SECOND:
+            raise InvalidArgument(
+                f"tick_us: {self.tick_us}; allowed with a rule: whole milliseconds (as 2000), up "
+                "to a day; or give a Rule, which has a check_interval of its own"
+            )
+        return None if self.tick_us == SECOND else self.tick_us / SECOND
 
     def event_rows(self) -> CData:
         """`struct uwo_lab_event[]`, to be kept as long as it is used."""

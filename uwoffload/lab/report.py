@@ -11,6 +11,7 @@ from .cases import BOUNDS, Record
 from .compare import Comparison
 from .fronts import Point
 from .plots import Run, pareto, search, timeline
+from .svg import drawing
 from .tables import milliseconds, number, percent
 
 SHORT = {
@@ -110,6 +111,12 @@ def report(
         page.facts({**facts, "version": f"uwoffload {__version__}"}),
     ]
     Path(path).write_text(page.page(title, parts), encoding="utf-8")
+
+
+def check_place(path: str | Path) -> None:
+    """Raises what writing a report there would raise, before it has cost anything."""
+    with drawing(1, 1):
+        Path(path).open("a", encoding="utf-8").close()
 
 
 def lead(comparison: Comparison, wait_target_us: int) -> str:

@@ -64,6 +64,7 @@ class Result:
     """Of one run.  Waits are in µs, quantiles of them at most 0.4 % off.
 
     A request that still waits at the end counts with what it has waited so far.
+    Demand (in `series`, `under_provisioned`) has the first 4096 ticks of a request.
     """
 
     requests: int
@@ -90,7 +91,7 @@ class Result:
     wait_target_us: int
     over_target: int  # requests that waited longer
     excess_seconds: float  # by so much, all together
-    over_share: float  # of all requests: waited longer, or were rejected, lost or killed
+    over_share: float  # of all requests: waited longer, rejected, lost or killed; each once
     utilisation: float  # busy of all worker-seconds
     queue_max: int
     workers_peak: int
@@ -173,7 +174,6 @@ def result_of(
     timed = {f"{name}_seconds": getattr(found, f"{name}_us") / SECOND for name in _TIMED}
     requests = found.requests
     waited = requests - found.rejected - found.lost
-    missed = found.over_target + found.rejected + found.lost + found.killed
     threads = options.threads or 1
     tick_us = options.tick_us
     return Result(
@@ -181,7 +181,7 @@ def result_of(
         **timed,
         wait_mean_us=found.wait_total_us / waited if waited else 0.0,
         wait_target_us=options.wait_target_us,
-        over_share=missed / requests if requests else 0.0,
+        over_share=found.missed / requests if requests else 0.0,
         utilisation=found.busy_us / found.worker_us if found.worker_us else 0.0,
         total_variation=found.variation,
         time_at_max=found.at_max_us / SECOND,

@@ -62,9 +62,9 @@ class Contender:
 
     def around(self, pool: Pool) -> dict[str, Any]:
         """The limits, with those of the pool."""
-        seconds = pool.tick_us / 1e6
+        seconds = pool.check_interval
         known = {"workers_max": pool.workers_max, "workers_min": pool.workers_min}
-        interval = {} if seconds == 1 else {"check_interval": seconds}
+        interval = {} if seconds is None else {"check_interval": seconds}
         return {**known, **interval, **dict(self.limits)}
 
     def build(self, pool: Pool) -> Any:

@@ -13,7 +13,7 @@ from .._bridge import NULL, check, ffi, lib, new_error
 from .._limits import whole
 from ..cheaper import Algo, Rule, Scaler
 from ..errors import InvalidArgument
-from .loads import SECOND, Load, LoadChunks
+from .loads import Load, LoadChunks
 from .pool import Event, Pool
 from .result import ROW, Result, Rows, line_pointer, result_of
 from .streaming import Stream, failed, row_pointer
@@ -200,9 +200,8 @@ def _rule_of(rule: Any, pool: Pool) -> Rule:
             "workers_max": pool.workers_max,
             "workers_min": pool.workers_min,
             "workers_startup": pool.workers_startup,
+            "check_interval": pool.check_interval,
         }
-        if pool.tick_us != SECOND:
-            limits["check_interval"] = pool.tick_us / SECOND
         rule = Scaler(rule, **limits).rule
     if rule.workers_max != pool.workers_max:
         raise InvalidArgument(

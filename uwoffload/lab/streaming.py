@@ -76,12 +76,11 @@ class Stream:
             return False
         verdict = self._scaler.tick(self._read())
         start, stop = verdict.start, verdict.stop
-        check(
-            lib.uwo_lab_answer(
-                self.lab, verdict.delta, start, len(start), stop, len(stop), self._error
-            ),
-            self._error,
+        status = lib.uwo_lab_answer(
+            self.lab, verdict.delta, start, len(start), stop, len(stop), self._error
         )
+        if status < 0:
+            raise failure(status, self._error, "")
         return True
 
     def _read(self) -> Readings:

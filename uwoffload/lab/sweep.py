@@ -42,8 +42,17 @@ def axis(text: str) -> tuple[str, list[int]]:
     return name, list(dict.fromkeys(found))
 
 
-def grid(rule: str | Contender, axes: Mapping[str, Sequence[int]], pool: Pool) -> list[Contender]:
-    """Every combination that is sound.  Raises InvalidArgument when none is."""
+def grid(
+    rule: str | Contender,
+    axes: Mapping[str, Sequence[int]],
+    pool: Pool,
+    *,
+    refused: list[InvalidArgument] | None = None,
+) -> list[Contender]:
+    """Every combination that is sound.  Raises InvalidArgument when none is.
+
+    refused: gets why the others are not.
+    """
     base = parse(rule) if isinstance(rule, str) else rule
     for name in axes:
         if name not in names(base):
@@ -54,17 +63,19 @@ def grid(rule: str | Contender, axes: Mapping[str, Sequence[int]], pool: Pool) -
     if count > POINTS_MAX:
         raise InvalidArgument(f"grid of {count:,} settings: {POINTS_MAX:,} are allowed")
     found: list[Contender] = []
-    first: InvalidArgument | None = None
+    wrong: list[InvalidArgument] = []
     for values in itertools.product(*axes.values()):
         setting = base.with_values(dict(zip(axes, values, strict=True)))
         try:
             setting.build(pool)
         except InvalidArgument as error:
-            first = first or error
+            wrong.append(error)
             continue
         found.append(setting)
     if not found:
-        raise first or InvalidArgument("an empty grid")
+        raise wrong[0] if wrong else InvalidArgument("an empty grid")
+    if refused is not None:
+        refused += wrong
     return found
 
 
@@ -122,11 +133,13 @@ def records_in(path: Path) -> list[Record]:
     with path.open("rb+") as file:
         text = file.read()
         whole_lines = text.rfind(b"\n") + 1
-        for number, one in enumerate(text[:whole_lines].decode("utf-8").splitlines(), 1):
+        if text[whole_lines:].strip()[:1] not in (b"", b"{"):
+            raise InvalidArgument(f"{path}: is no result of a sweep; give another file")
+        for number, one in enumerate(text[:whole_lines].splitlines(), 1):
             try:
                 record = json.loads(one)
                 record["load"], record["seed"], record["rule"], record[COST], record["conditions"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise InvalidArgument(
                     f"{path}: line {number} is no result of a sweep; give another file"
                 ) from None

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from ..errors import InvalidArgument
 from .loads import ARRIVALS, SECOND, SERVICES, Floats, Ints, Load, Streams
 from .services import Law
-from .traces_azure import KEYS, MINUTE_US, Durations, calls
+from .traces_azure import KEYS, Durations, calls
+from .traces_checks import Place, leave_out, note_gap, note_order, note_span
 from .traces_csv import UNITS, Table
 from .traces_files import Reading, TraceError, lines
 from .traces_logs import Line, common, uwsgi
@@ -32,7 +33,6 @@ from .traces_logs import Line, common, uwsgi
 FORMATS = ("azure", "common", "csv", "uwsgi")
 STAMPS = ("start", "end")
 LOOKED_AT = 200  # lines, to tell the format
-LONGEST_US = 7 * 24 * 60 * MINUTE_US  # that a request may take
 LATEST_US = 1 << 60
 SLOW = 20.0  # Apache writes whole µs (%D) or whole seconds (%T): the median tells
 
@@ -105,6 +105,7 @@ def read_trace(
         table = Durations(Path(durations), strict) if durations else None
         stamps, figures, horizon = calls(where, reading, durations=table, select=select, seed=seed)
         rows = _Rows(stamps, figures)
+        leave_out(figures, reading)
         reading.note("calls of a minute are spread over it by chance")
     else:
         parsers: dict[str, Parser] = {
@@ -130,9 +131,10 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _format_of(path: Path) -> str:
-    head = list(islice(lines(path, Reading(str(path))), LOOKED_AT))
+    reading = Reading(str(path))
+    head = list(islice(lines(path, reading), LOOKED_AT))
     if not head:
-        raise TraceError(f"{path}: empty")
+        raise TraceError(reading.failures[0] if reading.failed else f"{path}: empty")
     if head[0].startswith(",".join(KEYS)):
         return "azure"
     for kind, parser in (("uwsgi", uwsgi), ("common", common)):
@@ -155,6 +157,7 @@ def _collect(
     path: Path, reading: Reading, kind: str, parser: Parser, unit: str, stamp: str
 ) -> _Rows:
     stamps, figures, unknown = array("q"), array("d"), array("b")
+    first = last = Place(0, 0, "")
     for line in lines(path, reading):
         try:
             found = parser(line)
@@ -168,18 +171,23 @@ def _collect(
         if found is None:
             reading.other += 1
             continue
+        if not stamps or found.stamp_us < first.stamp_us:
+            first = Place(found.stamp_us, reading.lines, line)
+        if not stamps or found.stamp_us > last.stamp_us:
+            last = Place(found.stamp_us, reading.lines, line)
         stamps.append(found.stamp_us)
         scale = UNITS[unit or found.unit] if unit or found.unit else 1.0
         figures.append(math.nan if found.figure is None else found.figure * scale)
         unknown.append(not unit and not found.unit)
     rows = _Rows(np.asarray(stamps, np.int64), np.asarray(figures, np.float64))
+    note_span(rows.stamps, first, last, reading)
     guessed = _guess_unit(rows.figures, np.asarray(unknown, bool), kind, reading)
-    _leave_out(rows.figures, reading)
+    leave_out(rows.figures, reading)
     whole = bool(rows.stamps.size) and not (rows.stamps % SECOND).any()
     if whole and (kind != "csv" or np.unique(rows.stamps).size < rows.stamps.size):
         rows.spread_us = SECOND
         reading.note("stamps are whole seconds: requests are spread over theirs by chance")
-    _note_order(rows.stamps, reading)
+    note_order(rows.stamps, reading)
     ends = stamp == "end" or (not stamp and kind == "common" and guessed == "s")
     if ends:
         rows.stamps = rows.stamps - np.nan_to_num(np.rint(rows.figures)).astype(np.int64)
@@ -211,28 +219,6 @@ def _guess_unit(figures: Floats, unknown: Bools, kind: str, reading: Reading) ->
     return unit
 
 
-def _leave_out(figures: Floats, reading: Reading) -> None:
-    long = figures > LONGEST_US
-    if long.any():
-        figures[long] = np.nan
-        reading.note(
-            f"{int(np.count_nonzero(long))} response times above {LONGEST_US / SECOND:g} s count "
-            "as missing"
-        )
-
-
-def _note_order(stamps: Ints, reading: Reading) -> None:
-    if not stamps.size:
-        return
-    back = np.maximum.accumulate(stamps) - stamps
-    late = int(np.count_nonzero(back))
-    if late:
-        reading.note(
-            f"{late} of {stamps.size} lines were not in order of time (by up to "
-            f"{int(back.max()) / SECOND:g} s) and were sorted"
-        )
-
-
 def _load(
     path: Path, kind: str, rows: _Rows, reading: Reading, law: Law | None, seed: int, horizon: int
 ) -> Load:
@@ -246,7 +232,7 @@ def _load(
     arrivals, services = arrivals[order], services[order]
     origin = 0 if horizon else int(arrivals[0]) // SECOND * SECOND
     length = horizon or (int(arrivals[-1]) // SECOND + 1) * SECOND - origin
-    _note_gap(arrivals, length, reading)
+    note_gap(arrivals, length, reading)
     meta: dict[str, object] = {
         "shape": "trace",
         "path": str(path),
@@ -276,15 +262,3 @@ def _filled(figures: Floats, law: Law | None, rng: np.random.Generator, reading:
             )
         reading.note(f"{count} of {figures.size} requests have no response time: {source}")
     return np.rint(figures).astype(np.int64)
-
-
-def _note_gap(arrivals: Ints, length: int, reading: Reading) -> None:
-    if arrivals.size < 2:
-        return
-    gaps = np.diff(arrivals)
-    widest = int(gaps.max())
-    if widest > max(length // 2, 60 * MINUTE_US):
-        reading.note(
-            f"nothing comes for {widest / SECOND:.0f} s of {length / SECOND:.0f} s: "
-            "is a stamp wrong?"
-        )

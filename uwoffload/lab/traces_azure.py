@@ -17,6 +17,7 @@ from .traces_files import Reading, TraceError, lines
 
 KEYS = ["HashOwner", "HashApp", "HashFunction"]
 MINUTE_US = 60 * SECOND
+COUNT_MOST = 1 << 40  # calls in a minute; more is no count
 _PERCENTILE = "percentile_Average_"
 
 Key = tuple[str, ...]
@@ -33,8 +34,9 @@ class Durations:
         columns = [at for at, name in enumerate(header) if name.startswith(_PERCENTILE)]
         if header[:3] != KEYS or len(columns) < 2:
             raise TraceError(f"{path}: no durations of Azure Functions 2019 (by the header)")
-        names = [header[at].removeprefix(_PERCENTILE) for at in columns]
-        self._shares = np.asarray([float(name) / 100 for name in names])
+        self._shares = np.asarray([_share(header[at], path) for at in columns])
+        if (np.diff(self._shares) <= 0).any():
+            raise TraceError(f"{path}: {_PERCENTILE}...: the percentiles must ascend in the header")
         for row in rows:
             self._take(row, columns)
 
@@ -53,6 +55,17 @@ class Durations:
         if values is None:
             return None
         return np.interp(rng.random(count), self._shares, values)
+
+
+def _share(name: str, path: Path) -> float:
+    """Of the name of a column."""
+    try:
+        share = float(name.removeprefix(_PERCENTILE)) / 100
+    except ValueError:
+        share = -1
+    if 0 <= share <= 1:
+        return share
+    raise TraceError(f"{path}: column {name!r:.80}: a percentile from 0 to 100 must end its name")
 
 
 def _fields(path: Path, reading: Reading) -> Iterator[list[str]]:
@@ -106,12 +119,14 @@ def _rows(path: Path, reading: Reading) -> Iterator[tuple[Key, Ints]]:
     yield tuple(header[:3]), np.zeros(width, np.int64)
     for row in rows:
         try:
-            counts = np.asarray([int(field) for field in row[4:]], np.int64)
-            if counts.size != width:
-                raise ValueError(f"{counts.size} minutes where the header has {width}")
-            if (counts < 0).any():
+            counts = [int(field) for field in row[4:]]
+            if len(counts) != width:
+                raise ValueError(f"{len(counts)} minutes where the header has {width}")
+            if min(counts) < 0:
                 raise ValueError("a count below 0")
+            if max(counts) > COUNT_MOST:
+                raise ValueError(f"a count above {COUNT_MOST}")
         except ValueError as error:
             reading.fail(",".join(row), str(error))
             continue
-        yield tuple(row[:3]), counts
+        yield tuple(row[:3]), np.asarray(counts, np.int64)

@@ -103,6 +103,13 @@ def lines(path: Path, reading: Reading) -> Iterator[str]:
             yield from _lines(text, reading)
 
 
+def _split(text: bytes) -> list[bytes]:
+    r"""At \n, \r\n, and \r, which old systems end a line with."""
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return text.split(b"\n")
+
+
 def _lines(text: BufferedIOBase, reading: Reading) -> Iterator[str]:
     rest = b""
     while True:
@@ -112,8 +119,10 @@ def _lines(text: BufferedIOBase, reading: Reading) -> Iterator[str]:
             reading.lines += 1
             reading.fail("", f"the file ends or breaks here ({error})")
             return
-        found = (rest + block).split(b"\n")
-        rest = b"" if not block else found.pop()
+        text_so_far = rest + block
+        held = b"\r" if block and text_so_far.endswith(b"\r") else b""  # a \n may follow
+        found = _split(text_so_far.removesuffix(held))
+        rest = b"" if not block else found.pop() + held
         for line in found:
             if not line and not block:
                 continue
@@ -121,7 +130,7 @@ def _lines(text: BufferedIOBase, reading: Reading) -> Iterator[str]:
             if len(line) > LINE_SIZE:
                 reading.fail("", f"a line of {len(line)} bytes")
                 continue
-            shown = line.decode("utf-8", "replace").removeprefix("\ufeff").strip(" \r")
+            shown = line.decode("utf-8", "replace").removeprefix("\ufeff").strip(" ")
             if shown:
                 yield shown
         if len(rest) > LINE_SIZE:
