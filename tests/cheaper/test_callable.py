@@ -143,6 +143,7 @@ def test_what_it_raises_is_raised_and_the_state_is_as_it_was():
     ("answer", "message"),
     [
         (None, r"the algorithm gave None; allowed: a pair"),
+        ((True, 1), r"the algorithm gave True as its delta; allowed: an int"),
         (1, r"gave 1; allowed: a pair .Verdict or int, new state."),
         (Verdict(1), r"gave Verdict.*; allowed: a pair"),
         ((1.5, None), r"gave 1.5 as its delta; allowed: an int"),

@@ -53,7 +53,7 @@ def test_version_is_that_of_the_core():
     assert text(lib.uwo_version()) == uwoffload.__version__
 
 
-# Elements of arrays: the struct that points to them has the size.  And tables of the core, read only.
+# Elements of arrays: the struct that points to them has the size. And tables of the core.
 WITHOUT_SIZE = {
     "uwo_worker_reading", "uwo_scale_knob", "uwo_scale_algorithm", "uwo_lab_event", "uwo_lab_row",
 }  # fmt: skip

@@ -311,7 +311,10 @@ def test_a_trace_is_tuned_on_every_other_part(trace):
         (("run", "--load", "steady:horizon"), "KEY=VALUE"),
         (("run", "--load", "steady:horizon=long"), "horizon: 'long'; allowed: a number"),
         (("run", "--load", "steady:horizon=inf"), "horizon: inf; allowed: a number"),
-        (("run", "--load", "steady:horizon=1e9"), "horizon: 1e+09; allowed: seconds from 1 to 87960"),
+        (
+            ("run", "--load", "steady:horizon=1e9"),
+            "horizon: 1e+09; allowed: seconds from 1 to 87960",
+        ),
         (("run", "--load", "steady:mean_load=much"), "mean_load: 'much'; allowed: a number"),
         (("run", "--load", "steady:mean_load=-1"), "mean_load: -1.0; allowed: above 0"),
         (("run", "--load", "steady:law=pareto,alpha=x"), "alpha: 'x'; allowed: a number"),
@@ -337,6 +340,7 @@ def test_a_trace_is_tuned_on_every_other_part(trace):
         (("tune", "spare", "--over", "150%"), "0 to 100"),
         (("tune", "spare", "--seeds", "1"), "2 or more"),
         (("tune", "spare", "--range", "busy_max=3..5"), "no rule has"),
+        (("tune", "spare", "--range", "check_interval_overload=0..2"), "0; allowed: 1 to 1000000"),
         (("tune", "--load", "steady", "--load", "step"), "one --load"),
     ],
 )
@@ -349,6 +353,37 @@ def test_a_mistake_in_the_usage_is_one_line_and_status_2(arguments, words):
     assert found.status == 2
     assert words in complaint(found)
     assert complaint(found).startswith(f"uwoffload lab {arguments[0]}: ")
+
+
+def test_settings_that_are_left_out_are_told_with_the_reason(tmp_path):
+    """
+    That of the first of them.
+    """
+    found = lab("sweep", "spare", "--grid", "workers_min=15..18", "--no-bounds", *SHORT)
+
+    assert found.status == 0
+    assert complaint(found) == (
+        "uwoffload: 2 of 4 settings are not sound and left out; the first: rule "
+        "spare:workers_min=17: workers_min is 17: 1 to workers_max, 16, is allowed\n"
+    )
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"\x89PNG", b"[" * 100_000 + b"\n"])
+def test_a_file_that_is_no_sweep_is_not_gone_on_with(tmp_path, content):
+    """
+    It is named, and left as it is.
+    """
+    path = tmp_path / "other"
+    path.write_bytes(content)
+
+    found = lab(
+        "sweep", "spare", "--grid", "workers_min=1", "--json", str(path), "--resume", *SHORT
+    )
+
+    assert found.status == 2
+    assert f"{path}: " in complaint(found)
+    assert "is no result of a sweep" in complaint(found)
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize(

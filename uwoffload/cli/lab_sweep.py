@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidArgument
 from . import lab_arguments as arguments
 from . import lab_options as shared
 from .usage import UsageError, usage

@@ -84,7 +84,21 @@ def given_ranges(texts: Sequence[str], rules: Sequence[Contender]) -> dict[str, 
         if name not in known:
             raise InvalidArgument(f"range {text!r}: no rule has a knob {name!r}{near(name, known)}")
         found[name] = (min(values), max(values))
+        for rule in rules:
+            _check_range(rule, name, found[name], text)
     return found
+
+
+def _check_range(rule: Contender, name: str, ends: tuple[int, int], text: str) -> None:
+    """What a knob does not take is said, not left out when settings are drawn."""
+    info = cheaper.algorithms().get(rule.algorithm)
+    for knob in info.knobs if info else ():
+        try:
+            if knob.name == name:
+                knob.check(ends[0], rule.profile)
+                knob.check(ends[1], rule.profile)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"range {text!r}: {error}") from None
 
 
 def spread(

@@ -258,7 +258,8 @@ def _filled(figures: Floats, law: Law | None, rng: np.random.Generator, reading:
             source = "drawn from those of the others"
         else:
             raise TraceError(
-                f"{reading.path}: has no response times; give a law of service times for them"
+                f"{reading.path}: has no response times; give a law of service times for "
+                "them (on the command line: --service MS)"
             )
         reading.note(f"{count} of {figures.size} requests have no response time: {source}")
     return np.rint(figures).astype(np.int64)
