@@ -19,10 +19,11 @@
  * longest of the windows 1, 2, 4 ... checks with which no shorter one disagrees (after Lepski
  * 1990): long while nothing changes, short after a jump.
  *
- * Several signals, the largest counts: the forecast; and the queue, which is to be gone within
- * `drain`, or half of that once its oldest has waited longer.  Up at once, workers that are
- * starting counted.  Down to the largest want of the last `shrink_after` seconds, and of a start-up
- * at least: what a start costs is waited for before a worker is given up. */
+ * Several signals, the largest counts: the forecast; the workers that were busy on average since
+ * the last check; and the queue, which is to be gone within `drain`, or half of that once its
+ * oldest has waited longer.  Up at once, workers that are starting counted.  Down to the largest
+ * want of the last `shrink_after` seconds, and of a start-up at least: what a start costs is waited
+ * for before a worker is given up. */
 #include "cheaper/algo.h"
 #include "cheaper/arith.h"
 
@@ -99,6 +100,7 @@ struct sample {
     double passed_us;   /* since the last check */
     double arrivals;
     double work_us;
+    double in_use;  /* workers with a request, on average since the last check */
     double started; /* workers that became ready */
     double busy;    /* requests in workers */
     double queued;  /* requests that wait */
@@ -154,7 +156,7 @@ static void target_work(struct sample *sample, struct memory *memory)
 {
     const struct uwo_worker_reading *workers = sample->input->readings->workers;
     uint32_t count = sample->input->readings->worker_count, per_worker = memory->per_worker;
-    uint64_t ran = 0, busy = 0, requests = 0, started = 0, done;
+    uint64_t ran = 0, busy = 0, requests = 0, started = 0, done, in_use;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t in_request = workers[i].in_request;
@@ -165,12 +167,14 @@ static void target_work(struct sample *sample, struct memory *memory)
         requests += in_request;
         per_worker = in_request > per_worker ? in_request : per_worker;
     }
-    done = ran ? ran - memory->ran_us : busy - memory->busy_us;
+    in_use = busy - memory->busy_us;
+    done = ran ? ran - memory->ran_us : in_use;
     memory->ran_us = ran;
     memory->busy_us = busy;
     memory->per_worker = per_worker;
     sample->started = (double)started;
     sample->work_us = done <= INT64_MAX ? (double)done : 0;
+    sample->in_use = in_use <= INT64_MAX ? (double)in_use / sample->passed_us : 0;
     sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
 }
 
@@ -264,7 +268,7 @@ static double target_want(const struct sample *sample, const struct memory *memo
         drain_us /= 2;
     queue = arith_min(sample->busy, load) +
             sample->queued * arith_min(sample->service_us / drain_us, 1);
-    return arith_max(forecast, queue) / memory->per_worker;
+    return arith_max(arith_max(forecast, queue) / memory->per_worker, sample->in_use);
 }
 
 /* The largest want of the last shrink_after seconds, this one included. */

@@ -86,6 +86,8 @@ class Target:
         sums, before = self.sums_of(moment), self.sums
         work = (sums[0] - before[0] if sums[0] else sums[1] - before[1]) % U64
         work = work if work < U64 // 2 else 0
+        in_use = (sums[1] - before[1]) % U64
+        self.in_use = in_use / passed if in_use < U64 // 2 else 0
         self.sums = sums
         requests = [worker.in_request for worker in moment.workers]
         self.in_service = max(sum(requests), moment.busy)
@@ -150,7 +152,9 @@ class Target:
         if moment.oldest_wait_us > drain:
             drain /= 2
         queue = min(self.in_service, load) + moment.queue * min(self.service / drain, 1)
-        return max(mean + self.beta(load) * math.sqrt(spread), queue) / self.per_worker
+        return max(
+            max(mean + self.beta(load) * math.sqrt(spread), queue) / self.per_worker, self.in_use
+        )
 
     def recent(self, moment: Moment, want: float) -> float:
         keep = max(self.knobs["shrink_after"] * 1e6, self.startup)

@@ -206,3 +206,14 @@ def test_reasons_of_backlog(letters, queue, memory, expected):
     )
 
     assert found == expected
+
+
+@pytest.mark.parametrize("manual", [1, -1])
+def test_reason_of_a_change_by_hand_in_the_profiles_of_uwsgi(manual):
+    """A stop may be one carried over; a start never is."""
+    scaler = Scaler(AlgoManual(), workers_max=3, profile="uwsgi-2.1")
+    readings = Readings(3).at(10**12).fill(state="iiC")
+    scaler.tick(readings)
+    readings.at(10**12 + SECOND).manual = manual
+
+    assert scaler.tick(readings).reason == ("by hand" if manual > 0 else "by hand, or carried over")
