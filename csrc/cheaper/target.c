@@ -119,15 +119,12 @@ static const double WHOLE = 1;
 /* Requests between two checks; more is an error in somebody's counter, and soon forgotten. */
 static const double MOST = 1e9;
 
-/* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction. */
-static const double share_at[] = { 1000,    720.932, 504.539, 341.748, 223.361,
-                                   140.436, 84.690,  48.850,  26.881,  14.080,
-                                   7.006,   3.306,   1.477,   0.624,   0.249 };
-static const double log_at[] = { 0.0,    -0.3272, -0.6841, -1.0737, -1.499,
-                                 -1.963, -2.4688, -3.019,  -3.6163, -4.263,
-                                 -4.961, -5.7121, -6.5177, -7.3789, -8.2967 };
-
-enum { BETAS = sizeof(share_at) / sizeof(*share_at) };
+/* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction.  They end below
+ * what can be asked for: one per mille, and one in a hundred. */
+static const double share_at[] = { 1000,   720.932, 504.539, 341.748, 223.361, 140.436, 84.690,
+                                   48.850, 26.881,  14.080,  7.006,   3.306,   1.477,   0.624 };
+static const double log_at[] = { 0.0,     -0.3272, -0.6841, -1.0737, -1.499, -1.963,
+                                 -2.4688, -3.019,  -3.6163, -4.263,  -4.961 };
 
 static double target_beta(const struct sample *sample, double load)
 {
@@ -139,14 +136,14 @@ static double target_beta(const struct sample *sample, double load)
         const double hundredth = -4.60517;
         double fall = arith_root(load) * wait_us / sample->service_us / 4;
 
-        while (i < BETAS - 1 && log_at[i] - i * fall > hundredth)
+        while (log_at[i] - i * fall > hundredth)
             i++;
         double above = log_at[i - 1] - (i - 1) * fall, below = log_at[i] - i * fall;
-        return (i - 1 + arith_min((above - hundredth) / (above - below), 1)) / 4;
+        return (i - 1 + (above - hundredth) / (above - below)) / 4;
     }
-    while (i < BETAS - 1 && share_at[i] > share)
+    while (share_at[i] > share)
         i++;
-    return (i - 1 + arith_min((share_at[i - 1] - share) / (share_at[i - 1] - share_at[i]), 1)) / 4;
+    return (i - 1 + (share_at[i - 1] - share) / (share_at[i - 1] - share_at[i])) / 4;
 }
 
 /* Work done since the last check: of finished requests, or where only busy time is measured, that.
