@@ -8,7 +8,8 @@ CORE := $(shell find csrc -name '*.[ch]' -o -name '*.def' -o -name '*.py') pypro
 C_FILES = $(shell find csrc tests benchmarks examples -name '*.[ch]' 2>/dev/null)
 STRICT = -std=gnu11 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror
 SANITIZE = UWOFFLOAD_SANITIZE=address,undefined
-LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so)"
+# libstdc++ too: an exception of matplotlib's would find a sanitizer that does not know it.
+LOAD = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so.6)"
 ASAN = $(LOAD) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 
 .PHONY: help venv build tools demo serve test test-quick lint format asan tsan fuzz suites \
