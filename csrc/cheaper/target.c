@@ -119,8 +119,8 @@ static const double WHOLE = 1;
 /* Requests between two checks; more is an error in somebody's counter, and soon forgotten. */
 static const double MOST = 1e9;
 
-/* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction.  They end below
- * what can be asked for: one per mille, and one in a hundred. */
+/* At beta = i / 4: the share that waits, per mille, and its logarithm as a fraction.  They end
+ * below what can be asked for: one per mille, and one in a hundred. */
 static const double share_at[] = { 1000,   720.932, 504.539, 341.748, 223.361, 140.436, 84.690,
                                    48.850, 26.881,  14.080,  7.006,   3.306,   1.477,   0.624 };
 static const double log_at[] = { 0.0,     -0.3272, -0.6841, -1.0737, -1.499, -1.963,
