@@ -88,7 +88,9 @@ ROWS: tuple[tuple[str, str], ...] = (
         cheaper-rss-limit-hard cheaper-idle cheaper-busyness-max cheaper-busyness-min
         cheaper-busyness-multiplier cheaper-busyness-penalty cheaper-busyness-verbose
         cheaper-busyness-backlog-alert cheaper-busyness-backlog-multiplier
-        cheaper-busyness-backlog-step cheaper-busyness-backlog-nonzero idle die-on-idle""",
+        cheaper-busyness-backlog-step cheaper-busyness-backlog-nonzero idle die-on-idle
+        cheaper-target-wait-share cheaper-target-wait-p99 cheaper-target-shrink-after
+        cheaper-target-drain cheaper-target-window""",
     ),
     (
         SPOOLER,
