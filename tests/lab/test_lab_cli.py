@@ -338,6 +338,7 @@ def test_a_trace_is_tuned_on_every_other_part(trace):
         (("sweep", "spare", "--grid", "workers_min=3", "--resume"), "--json FILE"),
         (("tune", "spare", "--over", "5%", "--workers", "3"), "not allowed with"),
         (("tune", "spare", "--over", "150%"), "0 to 100"),
+        (("tune", "spare", "--over", "1"), "a share is below 1; per cent are 1%"),
         (("tune", "spare", "--seeds", "1"), "2 or more"),
         (("tune", "spare", "--range", "busy_max=3..5"), "no rule has"),
         (("tune", "spare", "--range", "check_interval_overload=0..2"), "0; allowed: 1 to 1000000"),

@@ -58,8 +58,12 @@ def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
 def share(text: str) -> float:
     """`1%` or `0.01`."""
     plain = text.strip().removesuffix("%")
-    part = number(0, 100 if text.strip().endswith("%") else 1)(plain)
-    return part / 100 if text.strip().endswith("%") else part
+    if text.strip().endswith("%"):
+        return number(0, 100)(plain) / 100
+    part = number(0, 100)(plain)
+    if part >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a share is below 1; per cent are {text}%")
+    return part
 
 
 def one_of(*names: str) -> Callable[[str], str]:

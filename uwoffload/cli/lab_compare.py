@@ -98,15 +98,16 @@ def show_differences(comparison: Comparison, against: str) -> None:
                 continue
             cost = comparison.difference(load, rule, against, COST)
             harm = comparison.difference(load, rule, against, HARM)
+            known = len(comparison.values(load, rule, COST)) > 1  # one run has no spread
             rows.append(
                 (
                     load,
                     rule,
                     f"{cost.mean / base:+.1%}",
-                    f"[{cost.low / base:+.1%}, {cost.high / base:+.1%}]",
+                    f"[{cost.low / base:+.1%}, {cost.high / base:+.1%}]" if known else "-",
                     f"{harm.mean * 100:+.2f}",
-                    f"[{harm.low * 100:+.2f}, {harm.high * 100:+.2f}]",
-                    verdict(cost, harm),
+                    f"[{harm.low * 100:+.2f}, {harm.high * 100:+.2f}]" if known else "-",
+                    verdict(cost, harm) if known else "one run says nothing",
                 )
             )
     print()
