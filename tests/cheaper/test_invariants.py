@@ -14,6 +14,8 @@ from uwoffload.cheaper import Readings, Scaler, algorithms, strategies
 
 from .streams import SECOND, Counts, Tick, decisions, pairs, rules, streams
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = settings(max_examples=int(os.environ.get("UWOFFLOAD_EXAMPLES", "40")), deadline=None)
 FIXED = ["fixed"]
 UWSGI = ["uwsgi-2.0", "uwsgi-2.1"]

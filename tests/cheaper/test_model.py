@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from cheaper.model import PROFILES, U64, Model, Moment, Rule, Slot, State
 from cheaper.replay import Core, Refused
 
+pytestmark = pytest.mark.slow
+
 ALGORITHMS = ("backlog", "busyness", "manual", "spare", "spare2")
 INT_MAX = (1 << 31) - 1
 

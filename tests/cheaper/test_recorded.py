@@ -43,6 +43,7 @@ def test_every_recorded_call_is_decided_the_same_way(recording):
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_the_model_decides_as_recorded_too(recording):
     """
     What the model says about the C is worth something only if it knows the originals itself.

@@ -21,6 +21,8 @@ from uwoffload.cheaper import (
 from uwoffload.cheaper.explain import Step
 from uwoffload.cheaper.strategies import History, Moment
 
+pytestmark = pytest.mark.slow
+
 BROKEN = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -15,6 +15,8 @@ from uwoffload.lab.catalogue import shapes
 from uwoffload.lab.loads import SECOND
 from uwoffload.lab.services import Exponential, laws
 
+pytestmark = pytest.mark.slow
+
 HORIZON = 600 * SECOND
 
 

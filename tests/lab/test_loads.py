@@ -15,6 +15,8 @@ from uwoffload.lab.arrivals import SLACK, Batches, Jobs, Paced, Poisson, Rate
 from uwoffload.lab.loads import SECOND, WINDOW_US, Load, LoadChunks, Streams, generate, replay
 from uwoffload.lab.services import Deterministic, Exponential, Lognormal
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600 * SECOND
 LAW = Deterministic(100_000)
 

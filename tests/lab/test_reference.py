@@ -19,6 +19,8 @@ from uwoffload.lab.simulate import simulate
 
 from .reference import Reference, mixed
 
+pytestmark = pytest.mark.slow
+
 UNIT_US = 100_000  # so that a tick is a second or more: rules have nothing shorter
 TARGET_US = 7 * UNIT_US
 COUNTED = (

@@ -17,6 +17,8 @@ from uwoffload.lab.loads import Load
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 RUNS = 24
 T_999 = 3.77  # Student, 23 degrees of freedom, two-sided 99.9 %
 MEAN_US = 1_000_000  # of a service: whole microseconds then round nothing away
