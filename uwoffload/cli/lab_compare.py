@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from . import lab_arguments as arguments
@@ -12,9 +11,6 @@ from .lab_run import show, watched, write_report
 from .usage import UsageError, usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..lab.cases import Record
     from ..lab.compare import Comparison
 
 SEEDS = 10
@@ -40,10 +36,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace) -> int:
     """Tables with intervals; JSON lines; a report."""
-    from ..lab.compare import compare
-    from ..lab.progress import progress
     from ..lab.rules import parse
-    from ..lab.tables import line, write_lines
 
     shared.can_report(given)
     pool = shared.pool_of(given)
@@ -53,29 +46,7 @@ def run(given: argparse.Namespace) -> int:
         against = str(parse(given.against)) if given.against else str(rules[0])
     if against not in map(str, rules):
         raise UsageError(f"--against {given.against}: it is not among the rules")
-    with contextlib.ExitStack() as stack:
-        lines = shared.json_file(given, stack)
-        crew = shared.crew_of(given, stack, len(cases))
-        advance = stack.enter_context(progress("simulating", len(cases) * len(rules)))
-
-        def each(records: Sequence[Record]) -> None:
-            advance(len(records))
-            if lines:
-                lines.write("".join(map(line, records)))
-
-        comparison = compare(
-            rules,
-            cases,
-            pool,
-            wait_target_us=shared.wait_target_us(given),
-            with_bounds=not given.no_bounds,
-            crew=crew,
-            each=each,
-        )
-        if lines:
-            write_lines(
-                ({"summary": True, **record} for record in comparison.summary(against)), lines
-            )
+    comparison = shared.compared(given, rules, cases, pool, against=against)
     if given.html:
         runs = watched(given, comparison, cases, rules, pool)
         write_report(given, comparison, runs, pool)

@@ -14,8 +14,11 @@ from .lab_arguments import RULES
 from .usage import UsageError, usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..lab.case_values import Value
-    from ..lab.cases import Case
+    from ..lab.cases import Case, Record
+    from ..lab.compare import Comparison
     from ..lab.crew import Crew
     from ..lab.loads import Load
     from ..lab.rules import Contender
@@ -184,3 +187,41 @@ def facts_of(given: argparse.Namespace, pool: Pool) -> dict[str, str]:
             str(given.seed + index) for index in range(given.seeds)
         ),
     }
+
+
+def compared(
+    given: argparse.Namespace,
+    rules: Sequence[Contender],
+    cases: Sequence[Case],
+    pool: Pool,
+    *,
+    against: str = "",
+) -> Comparison:
+    """Every rule on every case, with progress and JSON lines; with `against`, a summary too."""
+    from ..lab.compare import compare
+    from ..lab.progress import progress
+    from ..lab.tables import line
+
+    with contextlib.ExitStack() as stack:
+        lines = json_file(given, stack)
+        crew = crew_of(given, stack, len(cases))
+        advance = stack.enter_context(progress("simulating", len(cases) * len(rules)))
+
+        def each(records: Sequence[Record]) -> None:
+            advance(len(records))
+            if lines:
+                lines.write("".join(map(line, records)))
+
+        comparison = compare(
+            rules,
+            cases,
+            pool,
+            wait_target_us=wait_target_us(given),
+            with_bounds=not given.no_bounds,
+            crew=crew,
+            each=each,
+        )
+        if lines and against:
+            for record in comparison.summary(against):
+                lines.write(line({"summary": True, **record}))
+    return comparison

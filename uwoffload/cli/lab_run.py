@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from . import lab_arguments as arguments
@@ -12,7 +11,7 @@ from . import lab_options as shared
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..lab.cases import Case, Record
+    from ..lab.cases import Case
     from ..lab.compare import Comparison
     from ..lab.plots import Run
     from ..lab.rules import Contender
@@ -38,33 +37,11 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace) -> int:
     """Tables, a chart per rule, JSON lines, a report."""
-    from ..lab.compare import compare
-    from ..lab.progress import progress
-    from ..lab.tables import line
-
     shared.can_report(given)
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given, ("steady",))
-    with contextlib.ExitStack() as stack:
-        lines = shared.json_file(given, stack)
-        crew = shared.crew_of(given, stack, len(cases))
-        advance = stack.enter_context(progress("simulating", len(cases) * len(rules)))
-
-        def each(records: Sequence[Record]) -> None:
-            advance(len(records))
-            if lines:
-                lines.write("".join(map(line, records)))
-
-        comparison = compare(
-            rules,
-            cases,
-            pool,
-            wait_target_us=shared.wait_target_us(given),
-            with_bounds=not given.no_bounds,
-            crew=crew,
-            each=each,
-        )
+    comparison = shared.compared(given, rules, cases, pool)
     runs = watched(given, comparison, cases, rules, pool) if given.html or charted(given) else {}
     if given.html:
         write_report(given, comparison, runs, pool)
