@@ -61,8 +61,9 @@ void call_release(struct call *call);
 
 /* ---- overflow.c ---- */
 
-/* Give a call and its connection to whichever worker is idle. */
-enum overflow { OVERFLOW_GIVEN, OVERFLOW_FULL, OVERFLOW_NEVER /* it is too large */ };
+/* Give a call and its connection to whichever worker is idle.  FULL: when the queue can be written
+ * to again.  NEVER: it is too large, or the kernel refuses it with no sign of when it would not. */
+enum overflow { OVERFLOW_GIVEN, OVERFLOW_FULL, OVERFLOW_NEVER };
 enum overflow overflow_send(struct front *front, struct transfer *transfer);
 
 /* Take one that somebody gave away.  NULL: there is none. */

@@ -48,9 +48,7 @@ enum overflow overflow_send(struct front *front, struct transfer *transfer)
         return OVERFLOW_NEVER;
     sent = front->sys->send_message(front->options.overflow_send_fd, parts, 4, fds,
                                     spooled ? 2 : 1);
-    return sent > 0                              ? OVERFLOW_GIVEN
-           : sent == -EAGAIN || sent == -ENOBUFS ? OVERFLOW_FULL
-                                                 : OVERFLOW_NEVER;
+    return sent > 0 ? OVERFLOW_GIVEN : sent == -EAGAIN ? OVERFLOW_FULL : OVERFLOW_NEVER;
 }
 
 /* What it knows, as a session of ours.  The head was parsed before, by another worker. */
