@@ -34,13 +34,19 @@ typedef int tick_function(const struct uwo_scale_rule *, const struct uwo_readin
                           struct uwo_scale_verdict *, uint32_t *, uint32_t *, struct uwo_error *);
 void loop(tick_function *tick, const struct uwo_scale_rule *rule, struct uwo_readings *readings,
           uint64_t *state, struct uwo_scale_verdict *verdict, uint32_t *start, uint32_t *stop,
-          long count)
+          int obey, long count)
 {
+    struct uwo_worker_reading *workers = (struct uwo_worker_reading *)readings->workers;
+
     while (count--) {
         readings->wall_s++;
         readings->wall_us += 1000000;
         readings->mono_us += 1000000;
         tick(rule, readings, state, verdict, start, stop, 0);
+        for (uint32_t i = 0; obey && i < verdict->start_count; i++)
+            workers[start[i] - 1].state = UWO_WORKER_IDLE;
+        for (uint32_t i = 0; obey && i < verdict->stop_count; i++)
+            workers[stop[i] - 1].state = UWO_WORKER_CHEAPED;
     }
 }
 """
@@ -63,10 +69,12 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def busy_pool(workers: int) -> Readings:
-    """Half of them busy, a quarter idle, the rest cheaped."""
+    """Half of them busy, a quarter idle, the rest cheaped; started in no order."""
     busy, idle = workers // 2, workers // 4
     letters = "b" * busy + "i" * idle + "C" * (workers - busy - idle)
-    return Readings(workers, arrivals=50, completions=50).at(10**9 * 1000).fill(state=letters)
+    started = [7919 * number % 86_400 for number in range(workers)]
+    readings = Readings(workers, arrivals=50, completions=50).at(10**9 * 1000)
+    return readings.fill(state=letters, started_s=started)
 
 
 def address(cdata: Any) -> ctypes.c_void_p:
@@ -83,10 +91,14 @@ def note(benchmark: Any, calls: int) -> None:
 
 @WORKERS
 @pytest.mark.parametrize(("name", "profile"), CASES)
+@pytest.mark.parametrize("obeyed", [True, False], ids=["obeyed", "deaf"])
 @CPU
-def test_in_c(benchmark: Any, loop: Any, name: str, profile: str, workers: int) -> None:
+def test_in_c(
+    benchmark: Any, loop: Any, obeyed: bool, name: str, profile: str, workers: int
+) -> None:
     """
-    A whole check, called from a loop in C.
+    A whole check, called from a loop in C, of a pool that does as it is told, or of one that never
+    does: there `target` picks half of the pool anew each time.
     """
     rule = algorithms()[name].make().rule(workers, workers_min=1, profile=profile)
     readings, block = busy_pool(workers), rule.block(None)
@@ -105,7 +117,8 @@ def test_in_c(benchmark: Any, loop: Any, name: str, profile: str, workers: int) 
         )
     ]
 
-    benchmark.pedantic(loop, (*arguments, ctypes.c_long(COUNT)), rounds=ROUNDS, warmup_rounds=2)
+    arguments += [ctypes.c_int(obeyed), ctypes.c_long(COUNT)]
+    benchmark.pedantic(loop, arguments, rounds=ROUNDS, warmup_rounds=2)
     note(benchmark, COUNT)
 
 
@@ -124,16 +137,33 @@ def ticking(scaler: Scaler, readings: Readings) -> Callable[[], None]:
     return run
 
 
+def settle(scaler: Scaler, readings: Readings) -> None:
+    """Do as it says, until it has said the same for a while."""
+    workers = readings.workers
+    for second in range(1, 400):
+        verdict = scaler.tick(readings.at(10**9 * 1000 + second * SECOND))
+        for number in verdict.start:
+            workers[number - 1].state = "idle"
+        for number in verdict.stop:
+            workers[number - 1].state = "cheaped"
+
+
 @WORKERS
 @pytest.mark.parametrize(("name", "profile"), CASES)
+@pytest.mark.parametrize("obeyed", [True, False], ids=["obeyed", "deaf"])
 @CPU
-def test_through_python(benchmark: Any, name: str, profile: str, workers: int) -> None:
+def test_through_python(
+    benchmark: Any, obeyed: bool, name: str, profile: str, workers: int
+) -> None:
     """
     `Scaler.tick`, the readings lying in their buffer; moving three clocks is in it, too.
     """
     scaler = Scaler(name, workers_max=workers, workers_min=1, profile=profile)
+    readings = busy_pool(workers)
+    if obeyed:
+        settle(scaler, readings)
 
-    benchmark.pedantic(ticking(scaler, busy_pool(workers)), rounds=ROUNDS, warmup_rounds=2)
+    benchmark.pedantic(ticking(scaler, readings), rounds=ROUNDS, warmup_rounds=2)
     note(benchmark, COUNT)
 
 

@@ -1,4 +1,7 @@
-"""What every test gets: engines and connections that are closed, and a check that nothing leaks."""
+"""What every test gets: engines and connections that are closed, and a check that nothing leaks.
+
+UWOFFLOAD_EXAMPLES=10000 has Hypothesis try that many random inputs for each claim.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,21 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import wire
 
 from uwoffload import Engine
 
 SETTLE_SECONDS = 5.0
+
+hypothesis.settings.register_profile(
+    "uwoffload",
+    deadline=None,  # a busy computer is not a bug
+    max_examples=int(os.environ.get("UWOFFLOAD_EXAMPLES", "100")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("uwoffload")
 
 # Whoever is started in the background of a shell inherits a SIGINT that is ignored, and would hand
 # it on to every server that a test ends by it.

@@ -26,6 +26,15 @@ struct scale_state {
     uint64_t *worker;
 };
 
+/* Over all workers, for an algorithm that asks for it; sums modulo 2^64. */
+struct scale_sums {
+    uint64_t running_time_us;
+    uint64_t busy_us;
+    uint64_t requests;      /* in_request */
+    uint64_t most_requests; /* the largest in_request */
+    uint64_t last_ready_us; /* the largest ready_since_us */
+};
+
 /* The readings, counted. */
 struct scale_input {
     const struct uwo_readings *readings;
@@ -36,12 +45,14 @@ struct scale_input {
     uint32_t starting;  /* the uWSGI profiles: 0, there a fresh worker is idle at once */
     uint32_t startable; /* cheaped; fixed: dead ones too */
     bool may_spawn;     /* no memory limit is exceeded */
+    struct scale_sums sums;
 };
 
 struct scale_algo {
     struct uwo_scale_algorithm info; /* name, knobs: what the public sees */
     uint32_t words;
     uint32_t words_per_worker;
+    bool sums; /* fill input->sums */
     /* Set up a state that is all zero, at the moment of these readings.  NULL: zero will do. */
     void (*begin)(struct scale_state *state, const struct scale_input *input, const int64_t *knob);
     struct uwo_scale_verdict (*decide)(struct scale_state *state, const struct scale_input *input,

@@ -132,25 +132,40 @@ static struct uwo_scale_verdict busyness_emergency(struct check *check, const ch
     return scale_verdict(started, reason);
 }
 
-/* The mean share of a window, in per cent, rounded down at each step; and the next one begins. */
+/* At every check: which workers are seen with a request.  From the last one down, for those are the
+ * ones that the processor has at hand after they were counted. */
+static void busyness_look(struct check *check)
+{
+    const struct uwo_readings *readings = check->input->readings;
+
+    for (uint32_t i = readings->worker_count; i-- > 0;) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+        uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
+
+        *seen = scale_is_live(worker) ? *seen + scale_is_busy(worker) : 0;
+    }
+}
+
+/* The same at the end of a window: the mean share of it, in per cent, rounded down at each step; and
+ * the next one begins. */
 static uint64_t busyness_average(struct check *check)
 {
+    const struct uwo_readings *readings = check->input->readings;
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < check->input->readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &check->input->readings->workers[i];
+    for (uint32_t i = readings->worker_count; i-- > 0;) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
         uint64_t *last = &check->worker[i * BUSYNESS_WORKER_WORDS + LAST_RUNNING];
         uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
         uint64_t ran = worker->running_time_us - *last;
+        uint64_t times_seen = *seen + scale_is_busy(worker);
 
         *last = worker->running_time_us;
+        *seen = 0;
         if (!scale_is_live(worker))
             continue;
         uint64_t percent = ran * 100 / check->window;
-        if (percent > 100 || (ran == 0 && *seen > 0))
-            percent = 100;
-        *seen = 0;
-        sum += percent;
+        sum += percent > 100 || (ran == 0 && times_seen > 0) ? 100 : percent;
     }
     check->word[CHECKED] = check->now;
     return check->input->live ? sum / check->input->live : 0;
@@ -232,14 +247,10 @@ static struct uwo_scale_verdict busyness_as_uwsgi(struct check *check)
     bool alert = input->may_spawn && queue > (int32_t)busyness_knob(check, BUSYNESS_ALERT) &&
                  input->live < input->rule->workers_max;
 
-    for (uint32_t i = 0; i < input->readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &input->readings->workers[i];
-        uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
-
-        *seen = scale_is_live(worker) ? *seen + scale_is_busy(worker) : 0;
-    }
-    if (check->now - check->word[CHECKED] < check->window)
+    if (check->now - check->word[CHECKED] < check->window) {
+        busyness_look(check);
         return busyness_queue(check, alert);
+    }
 
     uint64_t average = busyness_average(check);
     if (average > busyness_knob(check, BUSYNESS_MAX))

@@ -99,13 +99,41 @@ static enum scale_fault scale_find_fault(const struct uwo_readings *readings, ui
     return SCALE_SOUND;
 }
 
+/* One pass, for each costs as much as the rest of a check.  *wrong is not 0 when readings are not
+ * sound.  Inline, so that the sums cost nothing where nobody asks for them. */
+static inline uint64_t scale_count_workers(const struct uwo_readings *readings,
+                                           const uint64_t *unit, struct scale_sums *sums,
+                                           uint32_t *wrong)
+{
+    uint64_t counts = 0;
+
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+
+        *wrong |= (worker->number ^ (i + 1)) | (worker->state > UWO_WORKER_DEAD);
+        counts += unit[(worker->state & 7) + (worker->in_request ? 8u : 0)];
+        if (!sums)
+            continue;
+        sums->running_time_us += worker->running_time_us;
+        sums->busy_us += worker->busy_us;
+        sums->requests += worker->in_request;
+        if (worker->in_request > sums->most_requests)
+            sums->most_requests = worker->in_request;
+        if (worker->ready_since_us > sums->last_ready_us)
+            sums->last_ready_us = worker->ready_since_us;
+    }
+    return counts;
+}
+
 enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_scale_rule *rule,
                                   const struct uwo_readings *readings, const uint64_t *state,
                                   uint32_t *index)
 {
+    const struct scale_algo *algo = scale_algo_of(rule);
     bool fixed = rule->profile == UWO_PROFILE_FIXED;
     const uint64_t *unit = fixed ? count_fixed : count_uwsgi;
-    uint64_t counts = 0;
+    struct scale_sums sums = { .requests = 0 };
+    uint64_t counts;
     uint32_t wrong = 0;
 
     if (readings->worker_count != rule->workers_max)
@@ -114,12 +142,8 @@ enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_sc
         return SCALE_FOREIGN_STATE;
     if (fixed && readings->mono_us < state[HEAD_SEEN])
         return SCALE_BACKWARDS;
-    for (uint32_t i = 0; i < readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &readings->workers[i];
-
-        wrong |= (worker->number ^ (i + 1)) | (worker->state > UWO_WORKER_DEAD);
-        counts += unit[(worker->state & 7) + (worker->in_request ? 8u : 0)];
-    }
+    counts = algo && algo->sums ? scale_count_workers(readings, unit, &sums, &wrong)
+                                : scale_count_workers(readings, unit, NULL, &wrong);
     if (wrong)
         return scale_find_fault(readings, index);
     *input = (struct scale_input){
@@ -130,6 +154,7 @@ enum scale_fault scale_input_init(struct scale_input *input, const struct uwo_sc
         .starting = scale_count(counts, STARTING),
         .startable = scale_count(counts, STARTABLE),
         .may_spawn = true,
+        .sums = sums,
     };
     input->idle = input->live - input->starting - input->busy;
     return SCALE_SOUND;

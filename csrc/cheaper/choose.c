@@ -35,12 +35,13 @@ static bool choose_is_older(const struct scale_input *input, uint32_t a, uint32_
     return a < b;
 }
 
-/* Let number[0], the root of a heap with the youngest on top, sink to its place. */
-static void choose_sink(const struct scale_input *input, uint32_t *number, uint32_t count)
+/* Let number[at] sink to its place in a heap with the youngest on top. */
+static void choose_sink(const struct scale_input *input, uint32_t *number, uint32_t count,
+                        uint32_t at)
 {
-    uint32_t sinking = number[0], at = 0;
+    uint32_t sinking = number[at];
 
-    for (uint32_t child = 1; child < count; child = 2 * at + 1) {
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
         if (child + 1 < count && choose_is_older(input, number[child], number[child + 1]))
             child++;
         if (choose_is_older(input, number[child], sinking))
@@ -51,37 +52,72 @@ static void choose_sink(const struct scale_input *input, uint32_t *number, uint3
     number[at] = sinking;
 }
 
-/* The heap holds the `most` oldest seen so far; afterwards it is taken apart, youngest first. */
-uint32_t choose_stop(const struct scale_input *input, uint32_t most, uint32_t *stop)
+/* The idle ones, ascending.  *in_order: they started in that order, too. */
+static uint32_t choose_idle(const struct scale_input *input, uint32_t *number, bool *in_order)
 {
     const struct uwo_readings *readings = input->readings;
+    int64_t last_s = INT64_MIN;
     uint32_t count = 0;
 
+    *in_order = true;
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+
+        if (!choose_is_idle(input, worker))
+            continue;
+        number[count++] = worker->number;
+        *in_order &= worker->started_s >= last_s;
+        last_s = worker->started_s;
+    }
+    return count;
+}
+
+static uint32_t choose_oldest(const struct scale_input *input)
+{
+    const struct uwo_readings *readings = input->readings;
+    uint32_t oldest = 0;
+
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
+        const struct uwo_worker_reading *worker = &readings->workers[i];
+
+        if (choose_is_idle(input, worker) &&
+            (oldest == 0 || choose_is_older(input, worker->number, oldest)))
+            oldest = worker->number;
+    }
+    return oldest;
+}
+
+/* Of several, a heap holds the `most` oldest seen so far; then it is taken apart, youngest first.
+ * Workers that nobody ever stopped have started in order, and need none of that. */
+uint32_t choose_stop(const struct scale_input *input, uint32_t most, uint32_t *stop)
+{
+    uint32_t count, taken;
+    bool in_order;
+
+    if (most == 1) {
+        *stop = choose_oldest(input);
+        return *stop > 0;
+    }
     if (most == 0)
         return 0;
-    for (uint32_t i = 0; i < readings->worker_count; i++) {
-        uint32_t number = readings->workers[i].number;
-
-        if (!choose_is_idle(input, &readings->workers[i]))
+    count = choose_idle(input, stop, &in_order);
+    taken = count < most ? count : most;
+    if (in_order)
+        return taken;
+    for (uint32_t at = taken / 2; at-- > 0;)
+        choose_sink(input, stop, taken, at);
+    for (uint32_t i = taken; i < count; i++) {
+        if (!choose_is_older(input, stop[i], stop[0]))
             continue;
-        if (count == most) {
-            if (!choose_is_older(input, number, stop[0]))
-                continue;
-            stop[0] = number;
-            choose_sink(input, stop, count);
-            continue;
-        }
-        uint32_t at = count++;
-        for (; at > 0 && choose_is_older(input, stop[(at - 1) / 2], number); at = (at - 1) / 2)
-            stop[at] = stop[(at - 1) / 2];
-        stop[at] = number;
+        stop[0] = stop[i];
+        choose_sink(input, stop, taken, 0);
     }
-    for (uint32_t left = count; left > 1; left--) {
+    for (uint32_t left = taken; left > 1; left--) {
         uint32_t youngest = stop[0];
 
         stop[0] = stop[left - 1];
         stop[left - 1] = youngest;
-        choose_sink(input, stop, left - 1);
+        choose_sink(input, stop, left - 1, 0);
     }
-    return count;
+    return taken;
 }

@@ -146,33 +146,38 @@ static double target_beta(const struct sample *sample, double load)
     return (i - 1 + (share_at[i - 1] - share) / (share_at[i - 1] - share_at[i])) / 4;
 }
 
+/* Workers that became able to take requests since the last check. */
+static double target_started(const struct scale_input *input, const struct memory *memory)
+{
+    const struct uwo_readings *readings = input->readings;
+    uint32_t started = 0;
+
+    if (input->sums.last_ready_us <= memory->seen_us)
+        return 0;
+    for (uint32_t i = 0; i < readings->worker_count; i++)
+        started += readings->workers[i].ready_since_us > memory->seen_us;
+    return started;
+}
+
 /* Work done since the last check: of finished requests, or where only busy time is measured, that.
  * Sums over the pool, for both counters go on when a worker is started again; one that began anew
  * all the same makes the sum fall, and counts for nothing. */
 static void target_work(struct sample *sample, struct memory *memory)
 {
-    const struct uwo_worker_reading *workers = sample->input->readings->workers;
-    uint32_t count = sample->input->readings->worker_count, per_worker = memory->per_worker;
-    uint64_t ran = 0, busy = 0, requests = 0, started = 0, done, in_use;
+    const struct scale_sums *sums = &sample->input->sums;
+    uint64_t in_use = sums->busy_us - memory->busy_us;
+    uint64_t ran = sums->running_time_us - memory->ran_us;
+    uint64_t done = sums->running_time_us ? ran : in_use;
 
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t in_request = workers[i].in_request;
-
-        started += workers[i].ready_since_us > memory->seen_us;
-        ran += workers[i].running_time_us;
-        busy += workers[i].busy_us;
-        requests += in_request;
-        per_worker = in_request > per_worker ? in_request : per_worker;
-    }
-    in_use = busy - memory->busy_us;
-    done = ran ? ran - memory->ran_us : in_use;
-    memory->ran_us = ran;
-    memory->busy_us = busy;
-    memory->per_worker = per_worker;
-    sample->started = (double)started;
+    memory->ran_us = sums->running_time_us;
+    memory->busy_us = sums->busy_us;
+    if (sums->most_requests > memory->per_worker)
+        memory->per_worker = (uint32_t)sums->most_requests;
+    sample->started = target_started(sample->input, memory);
     sample->work_us = done <= INT64_MAX ? (double)done : 0;
     sample->in_use = in_use <= INT64_MAX ? (double)in_use / sample->passed_us : 0;
-    sample->busy = arith_max((double)requests, sample->input->busy); /* not all count requests */
+    /* Not all count requests. */
+    sample->busy = arith_max((double)sums->requests, sample->input->busy);
 }
 
 /* Requests completed: no more than were there, where that is known. */
@@ -311,10 +316,8 @@ static void target_begin(struct scale_state *state, const struct scale_input *in
     memory->bucket_until_us = memory->seen_us;
     memory->starting = input->starting;
     memory->per_worker = 1;
-    for (uint32_t i = 0; i < input->readings->worker_count; i++) {
-        memory->ran_us += input->readings->workers[i].running_time_us;
-        memory->busy_us += input->readings->workers[i].busy_us;
-    }
+    memory->ran_us = input->sums.running_time_us;
+    memory->busy_us = input->sums.busy_us;
 }
 
 /* A state comes from outside: what is an index or a divisor is made one. */
@@ -366,6 +369,7 @@ const struct scale_algo scale_target = {
               .step = UWO_NONE,
               .knobs = target_knobs },
     .words = STATE_WORDS,
+    .sums = true,
     .begin = target_begin,
     .decide = target_decide,
 };

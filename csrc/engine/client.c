@@ -135,12 +135,20 @@ void client_close(struct uwo_engine *engine, struct transfer *transfer, bool abo
     engine->sys->close(fd);
 }
 
+void client_cork(const struct sys *sys, struct transfer *transfer)
+{
+    enum sys_cork how = transfer->serves ? SYS_CORK_OURS : SYS_CORK_IN;
+
+    if (transfer->tcp && !transfer->corked)
+        transfer->corked = sys->cork(transfer->client_fd, how) == 0;
+}
+
 /* Let out what is held back.  An error here says that the client is gone, which the program's
  * outcome or the next owner's first call will say better. */
 void client_push(const struct sys *sys, struct transfer *transfer)
 {
     if (transfer->corked)
-        sys->cork(transfer->client_fd, false);
+        sys->cork(transfer->client_fd, SYS_CORK_OUT);
     transfer->corked = false;
     if (transfer->tcp && atomic_load(&transfer->bytes_queued) > 0)
         sys->push(transfer->client_fd);

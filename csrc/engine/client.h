@@ -16,6 +16,9 @@ enum operated client_settle(const struct sys *sys, struct transfer *transfer,
 int64_t client_there(const struct sys *sys, int fd);
 
 void client_close(struct uwo_engine *engine, struct transfer *transfer, bool abort);
+/* Full segments only, from now until client_push or the end; not where somebody else has seen to
+ * it. */
+void client_cork(const struct sys *sys, struct transfer *transfer);
 void client_push(const struct sys *sys, struct transfer *transfer);
 void client_return(struct uwo_engine *engine, struct transfer *transfer);
 

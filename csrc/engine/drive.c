@@ -11,9 +11,8 @@
  * without a cork each would end in a segment of odd size. */
 static void drive_cork(const struct sys *sys, struct transfer *transfer)
 {
-    if (transfer->tcp && !transfer->corked && !transfer_pace(transfer) &&
-        program_is_bulk(&transfer->program))
-        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
+    if (!transfer_pace(transfer) && program_is_bulk(&transfer->program))
+        client_cork(sys, transfer);
 }
 
 /* ---- the end ---- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "engine/client.h"
 #include "engine/front.h"
 
 /* Files up to here are looked at as a whole. */
@@ -135,8 +136,8 @@ void reply_hold_back(const struct sys *sys, struct transfer *transfer)
     session->tail_offset = session->tail_text ? 0 : end - 1;
     session->tail = program_hold_back(&transfer->program, list);
     /* So that the byte goes in one segment with what precedes it. */
-    if (session->tail && transfer->tcp && !transfer->corked)
-        transfer->corked = sys->cork(transfer->client_fd, true) == 0;
+    if (session->tail)
+        client_cork(sys, transfer);
 }
 
 /* The file has still the size and the time that the look-up said. */
@@ -259,13 +260,19 @@ static void reply_finished(struct loop *loop, struct transfer *transfer)
     reply_over(transfer, UWO_FINISHED, 0);
 }
 
+/* The connection ends with this answer: the shutdown that follows at once lets out what is held
+ * back, with the FIN in the same segment. */
+static bool reply_is_last(const struct transfer *transfer)
+{
+    const struct conn *conn = &transfer->session->conn;
+
+    return !conn->keep_alive && conn_body_ended(conn);
+}
+
 static void reply_at_once(struct loop *loop, struct transfer *transfer, size_t size)
 {
     const char *data = loop->serving->output;
-    const struct conn *conn = &transfer->session->conn;
-    /* The shutdown that follows at once lets it out, with the FIN in the same segment. */
-    bool last = !conn->keep_alive && conn_body_ended(conn);
-    int64_t sent = loop->sys->send(transfer->client_fd, data, size, last);
+    int64_t sent = loop->sys->send(transfer->client_fd, data, size, reply_is_last(transfer));
 
     if (!reply_count(loop, transfer, &sent))
         return;
@@ -302,9 +309,11 @@ static void reply_direct(struct loop *loop, struct transfer *transfer)
     const struct answer_part *part = &answer->parts[0];
     struct instruction *rest = transfer->first;
     uint32_t count = 0;
-    int64_t head = loop->sys->send(transfer->client_fd, answer->head.data, answer->head.used, true);
-    int64_t body = 0;
+    int64_t head, body = 0;
 
+    if (reply_is_last(transfer)) /* sendfile has no MSG_MORE */
+        client_cork(loop->sys, transfer);
+    head = loop->sys->send(transfer->client_fd, answer->head.data, answer->head.used, true);
     if (!reply_count(loop, transfer, &head))
         return;
     if ((size_t)head < answer->head.used) {

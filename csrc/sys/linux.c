@@ -256,13 +256,13 @@ static int linux_unread(int fd)
     return ioctl(fd, FIONREAD, &bytes) < 0 ? -errno : bytes;
 }
 
-static int linux_cork(int fd, bool on)
+static int linux_cork(int fd, enum sys_cork how)
 {
     int before = 0;
-    int value = on;
+    int value = how != SYS_CORK_OUT;
     socklen_t size = sizeof before;
 
-    if (on && getsockopt(fd, IPPROTO_TCP, TCP_CORK, &before, &size) == 0 && before)
+    if (how == SYS_CORK_IN && getsockopt(fd, IPPROTO_TCP, TCP_CORK, &before, &size) == 0 && before)
         return 1;
     return setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value) < 0 ? -errno : 0;
 }

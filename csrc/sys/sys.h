@@ -73,6 +73,9 @@ enum { SYS_MESSAGE_PARTS = 6, SYS_MESSAGE_FDS = 2 };
 
 enum sys_shut { SYS_SHUT_WRITE, SYS_SHUT_BOTH };
 
+/* OURS: nobody can have put one in before, so there is no need to look. */
+enum sys_cork { SYS_CORK_OUT, SYS_CORK_IN, SYS_CORK_OURS };
+
 struct sys {
     /* memory and time */
     void *(*alloc)(size_t size); /* not zeroed; NULL when there is none */
@@ -108,11 +111,11 @@ struct sys {
     int64_t (*receive)(int fd, void *data, size_t length); /* 0 at the end */
     int64_t (*peek)(int fd, void *data, size_t length);    /* leaves it there */
     int (*shutdown)(int fd, enum sys_shut how);
-    int (*unsent)(int fd);        /* bytes not acknowledged by the peer */
-    int (*unread)(int fd);        /* bytes received, not read */
-    int (*cork)(int fd, bool on); /* TCP; off pushes; 1: it was on before, and is */
-    int (*push)(int fd);          /* let a last small segment go; not TCP: 0 */
-    int (*error)(int fd);         /* the pending error of the socket, positive; 0 when none */
+    int (*unsent)(int fd);                  /* bytes not acknowledged by the peer */
+    int (*unread)(int fd);                  /* bytes received, not read */
+    int (*cork)(int fd, enum sys_cork how); /* TCP; out pushes; 1: it was in before, and is */
+    int (*push)(int fd);                    /* let a last small segment go; not TCP: 0 */
+    int (*error)(int fd);  /* the pending error of the socket, positive; 0 when none */
     void (*reset)(int fd); /* cut the connection, whoever else holds a copy: a reset on TCP */
 
     /* moving: as sockets, plus EIO EINVAL of the source.  Short at the file's end. */

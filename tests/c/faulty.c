@@ -294,7 +294,7 @@ FAILING(int, duplicate, (int fd), fd, (fd))
 FAILING(int, shutdown, (int fd, enum sys_shut how), fd, (fd, how))
 FAILING(int, unsent, (int fd), fd, (fd))
 FAILING(int, unread, (int fd), fd, (fd))
-FAILING(int, cork, (int fd, bool on), fd, (fd, on))
+FAILING(int, cork, (int fd, enum sys_cork how), fd, (fd, how))
 FAILING(int, push, (int fd), fd, (fd))
 FAILING(int, error, (int fd), fd, (fd))
 FAILING(int, pipe_open, (int fds[2], int size), -1,

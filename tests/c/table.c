@@ -65,7 +65,7 @@ static void claim_bad_descriptor(void)
               sys->shutdown(BAD, SYS_SHUT_BOTH) == -EBADF,
           "sockets say EBADF");
     CLAIM(sys->unsent(BAD) == -EBADF && sys->unread(BAD) == -EBADF &&
-              sys->cork(BAD, true) == -EBADF && sys->push(BAD) == -EBADF &&
+              sys->cork(BAD, SYS_CORK_IN) == -EBADF && sys->push(BAD) == -EBADF &&
               sys->error(BAD) == EBADF,
           "questions say EBADF");
     sys->reset(BAD);
@@ -244,11 +244,11 @@ static void claim_cork_and_push(void)
 
     play_sockets(true, fds);
     play_sockets(false, unix_fds);
-    CLAIM(sys->cork(fds[0], true) == 0 && sys->cork(fds[0], true) == 1,
+    CLAIM(sys->cork(fds[0], SYS_CORK_IN) == 0 && sys->cork(fds[0], SYS_CORK_IN) == 1,
           "a cork that is in already is somebody else's");
     sys->send(fds[0], "hello", 5, false);
     CLAIM(recv(fds[1], buffer, sizeof buffer, MSG_DONTWAIT) < 0, "corked bytes stay");
-    CLAIM(sys->cork(fds[0], false) == 0 && recv(fds[1], buffer, sizeof buffer, 0) == 5,
+    CLAIM(sys->cork(fds[0], SYS_CORK_OUT) == 0 && recv(fds[1], buffer, sizeof buffer, 0) == 5,
           "without the cork they go");
     sys->send(fds[0], "hello", 5, true);
     CLAIM(sys->push(fds[0]) == 0 && recv(fds[1], buffer, sizeof buffer, 0) == 5,
@@ -256,7 +256,7 @@ static void claim_cork_and_push(void)
     CLAIM(sys->push(fds[0]) == 0, "push again");
     CLAIM(sys->push(fds[1]) == 0, "push where Nagle is off already");
     CLAIM(sys->push(unix_fds[0]) == 0, "a UNIX socket holds nothing back");
-    CLAIM(sys->cork(unix_fds[0], true) < 0, "nor is there a cork for it");
+    CLAIM(sys->cork(unix_fds[0], SYS_CORK_IN) < 0, "nor is there a cork for it");
     for (int i = 0; i < 2; i++) {
         close(fds[i]);
         close(unix_fds[i]);
