@@ -2,7 +2,8 @@
 Small files: what does a request cost, against nginx with its open-file cache?
 
 1 KiB and 16 KiB, 64 connections, kept alive and closed after each request; the latter
-with TCP_DEFER_ACCEPT on both sides and on neither. No access logs (see log.py).
+with TCP_DEFER_ACCEPT on both sides and on neither. No access logs (see log.py). Two offload
+threads stand beside one worker of nginx, and beside two, which are as many loops.
 """
 
 from collections import defaultdict
@@ -14,7 +15,18 @@ from typing import Any
 from method import Figure, Settings, files, interleaved, main, median_and_spread, median_interval
 
 from front import wrk
-from front.servers import NGINX, OURS_1, OURS_2, UWSGI, Kind, Setup, installed, needs, serving
+from front.servers import (
+    NGINX,
+    NGINX_2,
+    OURS_1,
+    OURS_2,
+    UWSGI,
+    Kind,
+    Setup,
+    installed,
+    needs,
+    serving,
+)
 
 KIB = 1024
 SIZES = {"1k": KIB, "16k": 16 * KIB}
@@ -40,9 +52,10 @@ class Case:
         """uWSGI's http-socket knows no keep-alive; not deferring is a side issue."""
         if not self.deferred:
             return installed([OURS_1, NGINX])
-        return installed([OURS_1, OURS_2, NGINX, *([UWSGI] if self.close else [])])
+        return installed([OURS_1, OURS_2, NGINX, NGINX_2, *([UWSGI] if self.close else [])])
 
 
+PAIRS = ((OURS_1, NGINX), (OURS_2, NGINX), (OURS_2, NGINX_2), (UWSGI, NGINX))
 CASES = [
     Case(file, close, deferred)
     for file in SIZES
@@ -72,14 +85,11 @@ def small(settings: Settings) -> list[Figure]:
 
 
 def _figures(case: Case, cells: dict[tuple[Case, Kind], list[dict[str, Any]]]) -> Iterator[Figure]:
-    for kind in case.kinds:
-        if kind is not NGINX:
-            yield against(
-                cells[case, kind], cells[case, NGINX], f"small {case.text}", kind, "cpu_us"
-            )
-            yield against(
-                cells[case, kind], cells[case, NGINX], f"small {case.text}", kind, "per_second"
-            )
+    for kind, other in PAIRS:
+        for measure in ("cpu_us", "per_second"):
+            if {kind, other} <= set(case.kinds):
+                subject, baseline = cells[case, kind], cells[case, other]
+                yield against(subject, baseline, f"small {case.text}", kind, measure, other=other)
 
 
 def against(
@@ -89,6 +99,7 @@ def against(
     kind: Kind,
     measure: str,
     bar: float | None = BAR,
+    other: Kind = NGINX,
 ) -> Figure:
     """CPU per request, or requests/s, over nginx in the same round."""
     ratios = [a[measure] / b[measure] for a, b in zip(subject, baseline, strict=True)]
@@ -98,11 +109,11 @@ def against(
     digits = 2 if cpu else 0
     # uWSGI ends the connection without having said so, which wrk counts as an error each time.
     flawed = sum(cell["errors"] + cell["short"] for cell in subject) if kind.ours else 0
-    note = f"{ours:,.{digits}f} {unit}; nginx {theirs:,.{digits}f}"
+    note = f"{ours:,.{digits}f} {unit}; {other.name} {theirs:,.{digits}f}"
     value, spread = median_and_spread(ratios)
     return Figure(
-        f"{group}, {kind.name}, {measure}",
-        f"{kind.name}: {'CPU per request' if cpu else 'requests/s'} over nginx",
+        f"{group}, {kind.name}, {measure}, {other.name}",
+        f"{kind.name}: {'CPU per request' if cpu else 'requests/s'} over {other.name}",
         value,
         spread,
         "x",
