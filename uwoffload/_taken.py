@@ -49,7 +49,8 @@ class FrontCalls:
         self.handle: CData = NULL
         self.pid = os.getpid()
         self.closed = True  # no new call may be made
-        self.closing = False  # somebody is at it, or has done it
+        self.closing = 0  # the thread that is at it, or has done it
+        self.ended = threading.Event()
         self._idle: list[Taken] = []
         self._made = 0
         self._home = 0  # taken out of use
@@ -74,11 +75,14 @@ class FrontCalls:
     def leave(self, call: Taken) -> None:
         self._idle.append(call)
 
-    def shut(self) -> bool:
-        """No new calls from now on; False when somebody else closes, or has."""
+    def shut(self, end: float) -> bool:
+        """No new calls from now on; False when somebody else has closed it, or had until `end`."""
+        me = threading.get_ident()
         with self._lock:
             self.closed = True
-            first, self.closing = not self.closing, True
+            first, self.closing = not self.closing, self.closing or me
+        if not first and self.closing != me:
+            self.ended.wait(max(end - time.monotonic(), 0))
         return first
 
     def call_home(self, end: float, others: Callable[[], int] = int) -> bool:

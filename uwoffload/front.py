@@ -193,16 +193,22 @@ class Front:
     def close(self, patience: float = CALLS_HOME_SECONDS) -> bool:
         """Cut what is left.  Idempotent; not in a handler.
 
-        Waits up to `patience` seconds for handlers at work; gives whether all ended.
+        Waits up to `patience` seconds for handlers at work, or for another thread that
+        closes it already; gives whether all ended.
         """
         calls = self._calls
-        if calls.pid != os.getpid() or not calls.shut():
+        if calls.pid != os.getpid():
             return True
+        end = time.monotonic() + patience
+        if not calls.shut(end):
+            return bool(calls.handle == NULL)
         try:
-            return self._close(time.monotonic() + patience)
+            home = self._close(end)
         except BaseException:  # a Ctrl-C: whoever closes it next goes on from here
-            calls.closing = False
+            calls.closing = 0
             raise
+        calls.ended.set()
+        return home
 
     def _close(self, end: float) -> bool:
         calls = self._calls

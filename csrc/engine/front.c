@@ -339,35 +339,51 @@ uint64_t front_connections(struct front *front)
     return connections + (may_accept && atomic_load(&front->draining) ? 1 : 0);
 }
 
-/* One step towards it: without threads this one runs the loop, unless another does. */
-static void front_wait_step(struct front *front, const struct timespec *until)
+/* No loop looks at the front any more: each has left it, or has ended with its engine.  An engine
+ * that is only about to stop has loops that still do. */
+static bool front_is_left(struct front *front)
 {
     struct uwo_engine *engine = front->engine;
+    bool stopped, left;
 
-    if (!engine->hosted) {
-        pthread_cond_timedwait(&front->left, &front->lock, until);
+    pthread_mutex_lock(&engine->lock);
+    stopped = engine->stopped;
+    pthread_mutex_unlock(&engine->lock);
+    pthread_mutex_lock(&front->lock);
+    left = front->away == engine->options.threads;
+    pthread_mutex_unlock(&front->lock);
+    return stopped || left;
+}
+
+/* One step towards it: without threads this one runs the loop, unless another does.  Who stops the
+ * engine does not tell us: hence steps. */
+static void front_wait_step(struct front *front)
+{
+    struct uwo_engine *engine = front->engine;
+    int64_t until_us = front->sys->wall_us() + LEAVING_STEP_MS * 1000;
+    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+
+    if (engine->hosted && !atomic_load(&engine->stopping)) {
+        hosted_step(engine, LEAVING_STEP_MS);
         return;
     }
-    pthread_mutex_unlock(&front->lock);
-    hosted_step(engine, LEAVING_STEP_MS);
     pthread_mutex_lock(&front->lock);
+    if (front->away < engine->options.threads)
+        pthread_cond_timedwait(&front->left, &front->lock, &until);
+    pthread_mutex_unlock(&front->lock);
 }
 
 /* Until every loop has left.  False: one cannot. */
 static bool front_wait(struct front *front)
 {
-    int64_t until_us = front->sys->wall_us() + LEAVING_US;
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-    struct uwo_engine *engine = front->engine;
-    bool all;
+    uint64_t until_us = front->sys->now_us() + LEAVING_US;
 
-    pthread_mutex_lock(&front->lock);
-    while (!atomic_load(&engine->stopping) && front->away < engine->options.threads &&
-           front->sys->wall_us() < until_us)
-        front_wait_step(front, &until);
-    all = atomic_load(&engine->stopping) || front->away == engine->options.threads;
-    pthread_mutex_unlock(&front->lock);
-    return all;
+    while (!front_is_left(front)) {
+        if (front->sys->now_us() >= until_us)
+            return false;
+        front_wait_step(front);
+    }
+    return true;
 }
 
 void front_destroy(struct front *front)

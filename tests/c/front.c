@@ -2,13 +2,18 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "faulty.h"
+#include "gate.h"
 #include "scenes.h"
 #include "stand.h"
 
@@ -336,6 +341,60 @@ static void claim_forked(void)
     CLAIM(!stand_close(&stand), "it ends");
 }
 
+/* ---- both ends at once ---- */
+
+struct ends {
+    struct stand stand;
+    atomic_bool gone;
+};
+
+static void *stop_engine(void *argument)
+{
+    struct ends *ends = argument;
+
+    uwo_engine_stop(ends->stand.engine);
+    return NULL;
+}
+
+static void *destroy_front(void *argument)
+{
+    struct ends *ends = argument;
+
+    uwo_front_destroy(ends->stand.front);
+    atomic_store(&ends->gone, true);
+    return NULL;
+}
+
+/* One thread stops the engine, another destroys the front, while a loop is at work for it: an
+ * engine that is about to stop still looks at its front. */
+static void claim_destroyed_while_stopped(void)
+{
+    const struct stand_options options = { .no_application = true };
+    struct ends ends = { .gone = false };
+    struct guest guest;
+    pthread_t threads[2];
+
+    open_or_give_up(&ends.stand, true, &options);
+    gate_close(CALL_send, "uwo-loop");
+    guest_open(&guest, stand_connect(&ends.stand), true, true);
+    guest_say(&guest, "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    guests_turn(&guest, 1, 0);
+    gate_await(1);
+    pthread_create(&threads[0], NULL, stop_engine, &ends);
+    while (!atomic_load(&ends.stand.engine->stopping))
+        sched_yield();
+    pthread_create(&threads[1], NULL, destroy_front, &ends);
+    for (int i = 0; i < 50 && !atomic_load(&ends.gone); i++)
+        poll(NULL, 0, 1);
+    CLAIM(!atomic_load(&ends.gone), "a front stays as long as a loop is at work for it");
+    gate_open();
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    guest_close(&guest);
+    ends.stand.front = NULL;
+    CLAIM(!stand_close(&ends.stand), "it ends");
+}
+
 /* ---- arguments ---- */
 
 static void claim_refused(int status, const struct uwo_error *error, const char *what)
@@ -496,6 +555,7 @@ int main(void)
     claim_strange_messages();
     claim_uwsgi();
     claim_forked();
+    claim_destroyed_while_stopped();
     claim_front_arguments();
     claim_site_arguments();
     claim_answer_arguments();

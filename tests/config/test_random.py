@@ -1,5 +1,7 @@
 """Any text, any command line: Settings or one line of ConfigError, and nothing else."""
 
+import re
+
 from hypothesis import example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -81,16 +83,20 @@ PAIRS = st.lists(
 @effort(deadline=None)
 @given(PAIRS)
 def test_an_ini_and_the_same_command_line_mean_the_same(pairs):
-    """And what is set stands there, whatever its order."""
+    """And what is set stands there, whatever its order; warnings name the place of each."""
     pairs = [("socket", ":1"), *pairs]
     text = "[uwsgi]\n" + "\n".join(f"{name} = {value}" for name, value in pairs)
     words = [word for name, value in pairs for word in (f"--{name}={value}",)]
     surroundings = {"cwd": "/srv/app", "environ": {}, "host": "box"}
     by_ini = read("app.ini", [], files=Memory({"app.ini": text}), **surroundings)
     by_words = read(None, words, files=Memory({}), **surroundings)
-    assert by_ini == by_words
+    settings, warnings = by_ini
+    other, others = by_words
+    assert settings == other
+    assert [re.sub(r"^app\.ini:\d+: ", "", said) for said in warnings] == [
+        said.removeprefix("command line: ") for said in others
+    ]
 
-    settings, _ = by_ini
     last = {BY_NAME[name].field: (BY_NAME[name], value) for name, value in pairs}
     for field, (row, value) in last.items():
         found = getattr(settings, field)
