@@ -178,8 +178,8 @@ def run(package: Path, files: list[str], log: Path) -> bool:
 
         calm = {"derandomize": True, "database": None, "suppress_health_check": list(HealthCheck)}
         settings.register_profile("mutants", **calm)
-        settings.load_profile("mutants")
         options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+        options += ["--hypothesis-profile=mutants"]
         options += ["-W", "ignore:Module already imported"]
         os._exit(pytest.main([*options, *(f"cheaper/{name}" for name in files)]))
     return os.waitpid(child, 0)[1] == 0
