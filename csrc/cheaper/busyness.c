@@ -146,8 +146,8 @@ static void busyness_look(struct check *check)
     }
 }
 
-/* The same at the end of a window: the mean share of it, in per cent, rounded down at each step; and
- * the next one begins. */
+/* The same at the end of a window: the mean share of it, in per cent, rounded down at each step.
+ * The next one begins. */
 static uint64_t busyness_average(struct check *check)
 {
     const struct uwo_readings *readings = check->input->readings;
