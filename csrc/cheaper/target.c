@@ -241,14 +241,15 @@ static double target_rate(const struct sample *sample, const struct memory *memo
         uint32_t from = memory->at >= window ? memory->at - window : memory->at + RING - window;
         double each = 1.0 / window;
         double mean = (memory->arrived[memory->at] - memory->arrived[from]) * each;
-        double deviation = arith_root(arith_max(mean, each) * each);
+        double variance = arith_max(mean, each) * each;
+        double deviation = arith_root(variance);
 
         if (mean + BELOW * deviation < low || mean - ABOVE * deviation > high)
             break;
         low = arith_max(low, mean - BELOW * deviation);
         high = arith_min(high, mean + ABOVE * deviation);
         rate = mean;
-        *var = deviation * deviation;
+        *var = variance;
     }
     return rate;
 }
@@ -257,9 +258,9 @@ static double target_rate(const struct sample *sample, const struct memory *memo
 static double target_want(const struct sample *sample, const struct memory *memory)
 {
     double drain_us = (double)sample->knob[KNOB_DRAIN] * 1000;
+    double survive = arith_decay(sample->horizon_us / sample->service_us), fresh = 1 - survive;
     double service = sample->service_us / sample->interval_us, rate_var;
     double load = target_rate(sample, memory, &rate_var) * service;
-    double survive = arith_decay(sample->horizon_us / sample->service_us), fresh = 1 - survive;
     double mean = survive * sample->busy + fresh * load;
     double var = survive * fresh * sample->busy + fresh * load;
     double forecast, queue;
@@ -280,7 +281,7 @@ static double target_recent(const struct sample *sample, struct memory *memory, 
     double keep_us = arith_max((double)sample->knob[KNOB_SHRINK_AFTER] * 1e6,
                                sample->horizon_us - sample->interval_us);
     uint64_t stretch = (uint64_t)arith_min(keep_us / BUCKETS, 1e15);
-    double most = want;
+    double most = 0;
 
     for (int i = 0; i < BUCKETS && now >= memory->bucket_until_us; i++) {
         memory->bucket = (memory->bucket + 1) % BUCKETS;
@@ -289,10 +290,10 @@ static double target_recent(const struct sample *sample, struct memory *memory, 
     }
     if (now >= memory->bucket_until_us)
         memory->bucket_until_us = now + stretch;
-    memory->want[memory->bucket] = (float)arith_max(want, memory->want[memory->bucket]);
-    for (int i = 0; i < BUCKETS; i++)
+    for (int i = 0; i < BUCKETS; i++) /* nothing here waits for what is wanted now */
         most = arith_max(most, memory->want[i]);
-    return most;
+    memory->want[memory->bucket] = (float)arith_max(want, memory->want[memory->bucket]);
+    return arith_max(most, want);
 }
 
 /* As an amount of workers: no more than can be started, or stopped. */
