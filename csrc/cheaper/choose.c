@@ -98,8 +98,6 @@ uint32_t choose_stop(const struct scale_input *input, uint32_t most, uint32_t *s
         *stop = choose_oldest(input);
         return *stop > 0;
     }
-    if (most == 0)
-        return 0;
     count = choose_idle(input, stop, &in_order);
     taken = count < most ? count : most;
     if (in_order)

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uwoffload import InvalidArgument
-from uwoffload.cheaper import PROFILES, AlgoBusyness, AlgoSpare, Scaler, State, strategies
+from uwoffload.cheaper import (
+    PROFILES,
+    AlgoBusyness,
+    AlgoSpare,
+    Readings,
+    Scaler,
+    State,
+    strategies,
+)
 
 words = st.lists(st.integers(0, 2**64 - 1), max_size=20)
 
@@ -89,21 +97,28 @@ def test_state_of_another_rule_is_refused():
         Scaler(AlgoBusyness(), workers_max=4, state=state)
 
 
-def test_state_of_a_rule_with_as_many_words_is_refused_too():
-    from uwoffload.cheaper import Readings
+RULES = [(size, profile) for size in (2, 3, 4, 256, 258, 512) for profile in PROFILES]
 
-    readings = Readings(4).at(10**9).fill(state="iiCC")
-    scaler = Scaler(AlgoSpare(), workers_max=4)
-    scaler.tick(readings)
-    other = Scaler(AlgoSpare(), workers_max=4, profile="uwsgi-2.1", state=scaler.state)
 
-    with pytest.raises(InvalidArgument, match="the state is of another rule"):
-        other.tick(readings)
+@pytest.mark.parametrize(("size", "profile"), RULES)
+def test_state_of_a_rule_with_as_many_words_is_refused_too(size, profile):
+    """
+    The state of `spare` has no words per worker: all these look the same from outside.
+    """
+    scaler = Scaler(AlgoSpare(), workers_max=size, profile=profile)
+    scaler.tick(Readings(size).at(10**9))
+
+    for other in RULES:
+        theirs = Scaler(AlgoSpare(), workers_max=other[0], profile=other[1], state=scaler.state)
+        readings = Readings(other[0]).at(2 * 10**9)
+        if other == (size, profile):
+            theirs.tick(readings)
+        else:
+            with pytest.raises(InvalidArgument, match="the state is of another rule"):
+                theirs.tick(readings)
 
 
 def test_new_state_is_nothing_and_begin_goes_back_to_a_beginning():
-    from uwoffload.cheaper import Readings
-
     readings = Readings(4).at(10**9).fill(state="bbCC")
     scaler = Scaler(AlgoSpare(), workers_max=4)
     assert not any(bytes(scaler.state))

@@ -268,16 +268,16 @@ def test_nobody_is_started_and_stopped_at_the_same_check(pool, profile):
 @pytest.mark.parametrize(
     ("letters", "manual", "rss", "limit", "reason"),
     [
-        ("iiCC", 0, 0, "none", ""),
+        ("iiCC", 0, 0, "none", "only by hand"),
         ("iiCC", 1, 0, "none", "by hand"),
         ("iiCC", 2, 0, "none", "by hand"),
         ("iiCC", 3, 0, "no free slot", "by hand"),
-        ("iiCC", -2, 0, "none", "carried over"),
-        ("ibCC", -2, 0, "no idle worker", "carried over"),
-        ("iiCC", 0, 5, "rss_soft", ""),
-        ("iiCC", 1, 5, "rss_soft", "soft limit"),
-        ("iiCC", 0, 9, "rss_hard", "hard limit"),
-        ("bbCC", -1, 9, "rss_hard", "hard limit"),
+        ("iiCC", -2, 0, "none", "by hand, or carried over"),
+        ("ibCC", -2, 0, "no idle worker", "by hand, or carried over"),
+        ("iiCC", 0, 5, "rss_soft", "only by hand"),
+        ("iiCC", 1, 5, "rss_soft", "by hand, but memory is above the soft limit"),
+        ("iiCC", 0, 9, "rss_hard", "memory above the hard limit"),
+        ("bbCC", -1, 9, "rss_hard", "memory above the hard limit"),
     ],
 )
 def test_the_verdict_says_what_stood_in_the_way(profile, letters, manual, rss, limit, reason):
@@ -286,4 +286,4 @@ def test_the_verdict_says_what_stood_in_the_way(profile, letters, manual, rss, l
     verdict = pool.machine.verdict
 
     assert ffi.string(lib.uwo_scale_limit_name(verdict.limited_by)).decode() == limit
-    assert reason in ffi.string(verdict.reason).decode()
+    assert reason == ffi.string(verdict.reason).decode()
