@@ -96,9 +96,8 @@ format: build tools
 
 asan: .venv-asan/installed
 	$(MAKE) -C tests/c check-asan
-	$(SANITIZE) $(ASAN) .venv-asan/bin/pytest $(PYTEST_FLAGS) tests/cheaper/test_invariants.py \
-	    tests/cheaper/test_model.py tests/lab/test_reference.py
-	$(SANITIZE) $(ASAN) .venv-asan/bin/pytest -m 'not slow' --ignore=tests/examples $(PYTEST_FLAGS)
+	$(SANITIZE) $(ASAN) .venv-asan/bin/pytest -m 'not slow or native' --ignore=tests/examples \
+	    $(PYTEST_FLAGS)
 
 tsan:
 	.ci/needs $(PYTHON)

@@ -65,6 +65,8 @@ def cancel_below(engine, transfer):
     lib.uwo_transfer_cancel(engine._hub.handle, transfer.id)
 
 
+@pytest.mark.slow
+@pytest.mark.native
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_cancel_at_any_moment_gives_exactly_one_completion(engine, make_file, kind):
     seed = random.randrange(2**32)

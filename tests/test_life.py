@@ -13,6 +13,8 @@ import wire
 
 from uwoffload import Engine, EngineClosed, Outcome, Send, SendFile
 
+pytestmark = [pytest.mark.slow, pytest.mark.native]
+
 FOREVER = b"x" * 5_000_000  # more than any socket buffer here takes
 
 
@@ -319,7 +321,6 @@ def test_close_that_was_interrupted_is_done_by_the_next_one_or_at_exit(step, aga
     assert len(again) == ended.stdout.count("\n<Engine: closed>\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_many_ctrl_c_end_an_example(count):
     """Whatever they interrupt, the process ends."""

@@ -8,6 +8,8 @@ import wire
 
 from uwoffload import Outcome, ReceiveFile, Send, SendFile
 
+pytestmark = [pytest.mark.slow, pytest.mark.native]
+
 SLACK = 1.0  # seconds after its limit by which a transfer must be over
 
 
@@ -67,7 +69,6 @@ def test_no_limit_lets_a_stalled_client_live(engine, connect):
     assert transfer.wait(wire.PATIENCE).outcome is Outcome.CANCELLED
 
 
-@pytest.mark.slow
 def test_steady_slow_reader_behind_a_full_send_buffer_lives(engine, connect, make_file):
     pair = connect(receive_buffer=8192)
     with make_file(wire.content(2_000_000)).open("rb") as file:
@@ -95,7 +96,6 @@ def test_reader_below_the_minimum_rate_is_too_slow(engine, connect):
     assert 1.0 <= taken < 1.0 + SLACK + 0.5
 
 
-@pytest.mark.slow
 def test_reader_above_the_minimum_rate_lives(engine, connect):
     pair = connect(receive_buffer=8192)
     transfer = engine.submit(
@@ -122,7 +122,6 @@ def received_until(found, moment):
     return max(count for at, count in found if at <= moment)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rate", [50_000, 2_000_000, 20_000_000])
 def test_maximum_rate_holds_within_five_percent(engine, connect, rate):
     """Over any five seconds after the first."""
@@ -139,7 +138,6 @@ def test_maximum_rate_holds_within_five_percent(engine, connect, rate):
     transfer.wait(wire.PATIENCE)
 
 
-@pytest.mark.slow
 def test_maximum_rate_holds_for_a_thousand_transfers(engine, connect, make_file):
     rate, count = 20_000, 1000
     pairs = [connect() for _ in range(count)]
@@ -178,7 +176,6 @@ def drain(pairs, counted, begin, until):
         wire.pause(0.02)
 
 
-@pytest.mark.slow
 def test_upload_obeys_the_maximum_rate(engine, tcp, make_file):
     data = wire.content(3_000_000)
     feeder = threading.Thread(target=tcp.client.sendall, args=(data,))

@@ -71,8 +71,8 @@ void clamp_fixed_close(uint64_t *state, const struct scale_input *input,
 
 /* The `most` lowest slots that can be started, ascending.  Returns how many there were. */
 uint32_t choose_start(const struct scale_input *input, uint32_t most, uint32_t *start);
-/* The `most` (not 0) idle workers that started first (ties: the lower number), in that order.  Returns how
- * many there were. */
+/* The `most` idle workers that started first (ties: the lower number), in that order; `most` is not
+ * 0.  Returns how many there were. */
 uint32_t choose_stop(const struct scale_input *input, uint32_t most, uint32_t *stop);
 
 #endif

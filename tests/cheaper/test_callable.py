@@ -187,6 +187,8 @@ def backlog(state, readings, may_spawn):
     return Verdict(-1 if queue < 3 and "idle" in states and live > 2 else 0), state
 
 
+@pytest.mark.slow
+@pytest.mark.native
 @given(strategies.histories(8, deaths=True, manual=True))
 def test_same_rule_in_python_and_in_the_core_starts_and_stops_the_same(history):
     ours = history.run(Scaler(backlog, workers_max=8, workers_min=2))

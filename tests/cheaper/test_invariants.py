@@ -14,7 +14,7 @@ from uwoffload.cheaper import Readings, Scaler, algorithms, strategies
 
 from .streams import SECOND, Counts, Tick, decisions, pairs, rules, streams
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.native]
 
 EXAMPLES = settings(max_examples=int(os.environ.get("UWOFFLOAD_EXAMPLES", "40")), deadline=None)
 FIXED = ["fixed"]

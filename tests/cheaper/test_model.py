@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from cheaper.model import PROFILES, U64, Model, Moment, Rule, Slot, State
 from cheaper.replay import Core, Refused
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.native]
 
 ALGORITHMS = ("backlog", "busyness", "manual", "spare", "spare2")
 INT_MAX = (1 << 31) - 1

@@ -187,6 +187,7 @@ def test_what_is_written_is_what_the_scaler_sees():
 # ---- values ----
 
 
+@pytest.mark.slow
 @given(strategies.readings(any_time=True))
 def test_readings_are_values(readings):
     for made in (

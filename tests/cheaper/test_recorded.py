@@ -5,6 +5,8 @@ import pytest
 from cheaper.model import Model
 from cheaper.replay import RECORDED, Core, Recording, outcomes_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.native]
+
 FILES = sorted(RECORDED.glob("*.xz"))
 
 SCENARIOS = 3600
@@ -43,7 +45,6 @@ def test_every_recorded_call_is_decided_the_same_way(recording):
     assert wrong == {}
 
 
-@pytest.mark.slow
 def test_the_model_decides_as_recorded_too(recording):
     """
     What the model says about the C is worth something only if it knows the originals itself.

@@ -72,6 +72,7 @@ def test_what_is_no_state_is_refused(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 @given(data=st.data())
 def test_saved_state_goes_on_as_if_nothing_had_been(profile, data):

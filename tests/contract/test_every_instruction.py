@@ -100,6 +100,8 @@ def test_deadline_ends_it(engine, narrow, instruction):
     assert transfer.wait(wire.PATIENCE).outcome is Outcome.DEADLINE
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_standstill_ends_it(engine, narrow, instruction):
     transfer = engine.submit(narrow.server, [instruction], no_progress=0.3)
 

@@ -272,6 +272,7 @@ def check_c_host(start: Callable[..., Server], binary: str, directory: Path) -> 
             assert server.end(ending) == (0, b"", b"")
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_c_host_serves_a_file_and_keeps_connections_alive(start, tmp_path):
     flags = [uwoffload.get_cflags(), "-pthread"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("numpy")
 
 CASES = Path(__file__).resolve().parents[2] / "examples" / "lab"
@@ -68,7 +70,6 @@ def test_backlog_freezes_with_what_it_carries_over():
     assert int(over.rstrip("%")) > 90
 
 
-@pytest.mark.slow
 def test_knobs_are_found_and_a_report_is_written(tmp_path):
     """
     The chosen ones keep the budget on the part that was not searched.

@@ -11,6 +11,8 @@ import pytest
 import wire
 from front import client, servers
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
@@ -75,7 +77,6 @@ def test_handler_runs_its_table_only_as_far_as_the_client_reads(handler):
 # ---- the site ----
 
 
-@pytest.mark.slow
 def test_site_is_made_once_and_served(tmp_path):
     make = [sys.executable, str(EXAMPLES / "make_site.py"), str(tmp_path / "site")]
     subprocess.run(make, check=True)

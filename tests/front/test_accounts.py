@@ -134,6 +134,8 @@ def test_every_request_of_a_pipeline_has_its_own_line(site, word):
     assert [line.bytes for line in lines_of(site, word, len(sizes))] == sizes
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_line_of_a_packet_has_the_peer_of_the_peer(site, word):
     for address in (site.uwsgi, site.uwsgi_unix):
         with connect(address) as connection:
@@ -147,6 +149,8 @@ def test_line_of_a_packet_has_the_peer_of_the_peer(site, word):
         assert line.peer in ("192.0.2.7", "127.0.0.1", "-")
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_client_that_goes_is_told_from_one_that_got_all(site, word):
     """The bytes are those that the client acknowledged, not those that the kernel took."""
     connection = connect(site.http, receive_buffer=4096)
@@ -159,6 +163,8 @@ def test_client_that_goes_is_told_from_one_that_got_all(site, word):
     assert 10_000 <= line.bytes < 2 << 20
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_duration_is_that_of_the_transfer(site, word):
     connection = connect(site.http, receive_buffer=4096)
     connection.send(request(f"/large.bin?{word}"))
@@ -171,6 +177,8 @@ def test_duration_is_that_of_the_transfer(site, word):
     assert line.seconds >= 0.3
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_nothing_of_a_request_breaks_its_line(site, word):
     targets = ['/"quoted"', "/back\\slash", '/"%20200%200%20"-"', "/\x7f"]
     for target in targets:
@@ -179,6 +187,8 @@ def test_nothing_of_a_request_breaks_its_line(site, word):
     assert {line.status for line in lines_of(site, word, 3)} <= {400, 404}
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_malformed_request_makes_a_line_too(site):
     before = site.server.text().count('" 400 ')
 
@@ -187,6 +197,8 @@ def test_malformed_request_makes_a_line_too(site):
     wire.until(lambda: site.server.text().count('" 400 ') == before + 1)
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_long_target_makes_a_line_with_its_beginning(site, word):
     site.get(f"/{word}/" + "a" * 8000)
 
@@ -255,6 +267,8 @@ def test_idle_connections_are_counted_while_they_live(serve):
     wire.until(lambda: site.server.figures()["connections"] == 0)
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_lines_that_a_full_disk_refuses_are_counted(serve):
     site = serve(logto="/dev/full")
 

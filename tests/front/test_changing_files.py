@@ -65,6 +65,8 @@ def test_deleted_file_is_finished(changing):
     assert download.client.answer().body == b"hello\n"
 
 
+@pytest.mark.slow
+@pytest.mark.native
 @pytest.mark.parametrize("size", [0, 1, 100_001, SIZE - 1])
 def test_file_that_shrinks_cuts_the_connection(changing, size):
     download = changing()
@@ -152,6 +154,8 @@ def test_new_file_is_seen_soon(site):
     wire.until(lambda: connection.get(f"/{path.name}").status == 404)
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_small_file_rewritten_all_the_time_is_never_mixed(serve, tmp_path):
     """Answers are consistent: a length and a tag, and content that belongs to them."""
     root = tmp_path / "root"

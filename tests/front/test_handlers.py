@@ -327,6 +327,8 @@ def test_client_that_goes_takes_nothing_with_it(app, moment):
     assert app.get("/pid").status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_slow_clients_of_generators_block_nobody(app):
     """More of them than there are threads; each is given the next piece when it has room."""
     slow = [app.connect(receive_buffer=4096) for _ in range(10)]

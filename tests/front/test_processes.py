@@ -344,6 +344,8 @@ def reloads(site, count: int = 1) -> None:
     wire.until(lambda: site.server.text().count("reloaded") >= count, 20)
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_sighup_changes_the_workers_and_keeps_the_master(serve):
     site = serve()
     before, pid = site.server.workers(), site.server.pid
@@ -357,6 +359,8 @@ def test_sighup_changes_the_workers_and_keeps_the_master(serve):
             assert connection.get("/hello.txt").status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.native
 def test_reload_lets_a_slow_download_finish(serve):
     site = serve()
     connection, begin = slow_download(site)

@@ -11,6 +11,8 @@ import pytest
 from . import docroot, servers
 from .client import connect
 
+pytestmark = pytest.mark.slow
+
 
 def start(folder, *words: str, **more) -> tuple[int, str]:
     """Exit status and what was said, of a start that must fail."""
@@ -61,7 +63,6 @@ def test_port_in_use(folder):
             assert str(port) in line and "in use" in line
 
 
-@pytest.mark.slow
 def test_unix_socket_in_use(folder):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "a.sock"))
@@ -70,7 +71,6 @@ def test_unix_socket_in_use(folder):
     assert "a.sock" in line and "in use" in line
 
 
-@pytest.mark.slow
 def test_file_in_the_place_of_a_socket_is_not_removed(folder):
     (folder / "precious").write_text("data")
 
@@ -80,7 +80,6 @@ def test_file_in_the_place_of_a_socket_is_not_removed(folder):
     assert (folder / "precious").read_text() == "data"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:", "127.0.0.1:x", "[::1:80"])
 def test_address_that_is_none(folder, address):
     line = refused(folder, "run", "--http-socket", address, *STATIC, status=2)
@@ -91,7 +90,6 @@ def test_address_that_is_none(folder, address):
     assert "app.ini:3" in line and address in line
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("address", ["300.0.0.1:80", "192.0.2.1:8000"])
 def test_address_of_another_machine(folder, address):
     assert address in refused(folder, "run", "--http-socket", address, *STATIC)
@@ -103,7 +101,6 @@ def test_missing_docroot(folder):
         assert "nothing" in line
 
 
-@pytest.mark.slow
 def test_docroot_that_is_a_file(folder):
     assert "hello.txt" in refused(folder, "serve", "www/hello.txt", "--port", "0")
 
@@ -136,7 +133,6 @@ def test_bad_line_of_an_ini(folder, line, words):
         assert word in said
 
 
-@pytest.mark.slow
 def test_option_of_uwsgi_that_is_not_supported_is_one_warning_and_strict_an_error(folder):
     port = servers.free_port()
     text = f"[uwsgi]\nhttp-socket = 127.0.0.1:{port}\ncheck-static = www\nharakiri = 30\n"
@@ -166,24 +162,20 @@ def test_key_used_as_a_variable_is_no_error(folder):
             assert connection.get("/hello.txt").body == b"hello\n"
 
 
-@pytest.mark.slow
 def test_too_few_descriptors_allowed(folder):
     line = refused(folder, "run", *HTTP, *STATIC, "--max-fd", "1000000000")
 
     assert "max-fd" in line and "1000000000" in line
 
 
-@pytest.mark.slow
 def test_nothing_to_listen_on(folder):
     assert "listen" in refused(folder, "run", *STATIC, status=2)
 
 
-@pytest.mark.slow
 def test_application_that_is_needed_and_not_there(folder):
     assert "need-app" in refused(folder, "run", *HTTP, *STATIC, "--need-app")
 
 
-@pytest.mark.slow
 def test_unknown_user(folder):
     assert "no-such-user" in refused(folder, "run", *HTTP, *STATIC, "--uid", "no-such-user")
     assert "no-such-group" in refused(folder, "run", *HTTP, *STATIC, "--gid", "no-such-group")
@@ -205,14 +197,12 @@ def as_nobody(public_folder):
     return more
 
 
-@pytest.mark.slow
 def test_uid_without_permission(public_folder, as_nobody):
     line = refused(public_folder, "run", *HTTP, *STATIC, "--uid", "0", **as_nobody)
 
     assert "uid" in line
 
 
-@pytest.mark.slow
 def test_port_without_permission(public_folder, as_nobody):
     allowed = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     if allowed <= 1:
@@ -223,7 +213,6 @@ def test_port_without_permission(public_folder, as_nobody):
     assert ":1" in line and "permission" in line.lower()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_root_becomes_who_was_asked_for(serve, public_folder):
     docroot.write(public_folder / "hello.txt", b"hello\n")
@@ -236,7 +225,6 @@ def test_root_becomes_who_was_asked_for(serve, public_folder):
     assert site.get("/hello.txt").body == b"hello\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["serve"], ["nonsense"], ["--nonsense"], ["serve", "www", "more"]],
@@ -248,7 +236,6 @@ def test_wrong_usage_is_status_2(folder, words):
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [["run", "--processes", "x"], ["run", "--no-such-option", "1"]])
 def test_wrong_option_of_the_command_line_is_named(folder, words):
     code, said = start(folder, *words)
@@ -258,7 +245,6 @@ def test_wrong_option_of_the_command_line_is_named(folder, words):
     assert len(said.strip().splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_help_fits_a_screen(folder):
     for words in (["serve", "--help"], ["run", "--help"], ["--help"]):
         code, said = start(folder, *words, env=os.environ | {"COLUMNS": "100"})
@@ -281,7 +267,6 @@ def test_serve_answers_at_once(folder):
             assert connection.get("/hello.txt").body == b"hello\n"
 
 
-@pytest.mark.slow
 def test_port_0_is_a_port_of_the_systems_choice(folder):
     with servers.running(folder, command=["serve", "www", "--port", "0"]) as server:
         server.wait_until_announced()
@@ -290,7 +275,6 @@ def test_port_0_is_a_port_of_the_systems_choice(folder):
             assert connection.get("/hello.txt").body == b"hello\n"
 
 
-@pytest.mark.slow
 def test_options_on_the_command_line_do_what_the_ini_does(folder):
     port = servers.free_port()
     words = ["run", f"--http-socket=127.0.0.1:{port}", *STATIC, "--processes", "2", "-L"]
@@ -300,7 +284,6 @@ def test_options_on_the_command_line_do_what_the_ini_does(folder):
         assert len(server.workers()) == 2
 
 
-@pytest.mark.slow
 def test_worker_that_cannot_start_ends_the_server(folder):
     """Not a respawn storm."""
     code, said = start(folder, "run", *HTTP, *STATIC, "--max-fd", "64", "--offload-threads", "64")
@@ -310,7 +293,6 @@ def test_worker_that_cannot_start_ends_the_server(folder):
     assert len(said.strip().splitlines()) <= 3
 
 
-@pytest.mark.slow
 def test_python_script_says_its_errors_in_one_line(folder):
     code = "import uwoffload, sys; sys.exit(uwoffload.serve(None, http='127.0.0.1:x'))"
     done = subprocess.run(

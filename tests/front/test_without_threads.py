@@ -17,6 +17,8 @@ from uwoffload import Engine, Front, InvalidArgument, Mount, Outcome, Send, Send
 from . import docroot, servers
 from .client import connect, environ, packet, request
 
+pytestmark = [pytest.mark.slow, pytest.mark.native]
+
 ADDRESSES = ["http", "http_unix", "uwsgi", "uwsgi_unix"]
 DISK_HELPERS = 2
 LOG_WRITER = 1

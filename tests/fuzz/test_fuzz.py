@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 TARGETS = ["http_body", "http_head", "range", "uwsgi_packet"]
 CLANG = next(filter(shutil.which, ["clang", "clang-19", "clang-16", "clang-15", "clang-14"]), None)
@@ -42,7 +44,6 @@ def test_the_corpus_does_no_harm():
     }
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("gcov"), reason="gcov: not found")
 def test_the_corpus_takes_nearly_every_branch():
     taken = dict(
@@ -53,7 +54,6 @@ def test_the_corpus_takes_nearly_every_branch():
     assert {name: share for name, share in taken.items() if float(share) < BRANCHES} == {}
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not CLANG, reason="clang: not found, and libFuzzer is a part of it")
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_short_hunt_finds_nothing(name):

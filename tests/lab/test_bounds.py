@@ -20,6 +20,8 @@ from uwoffload.lab.loads import SECOND, Load, LoadChunks
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.simulate import simulate
 
+pytestmark = [pytest.mark.slow, pytest.mark.native]
+
 HORIZON = 40  # µs: short enough to look at each
 
 

@@ -17,6 +17,8 @@ import wire
 
 from uwoffload.cli import main
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("numpy")  # its threads begin here, not within a test
 
 COMMANDS = ("run", "compare", "sweep", "tune", "loads")
@@ -441,7 +443,6 @@ def test_other_commands_need_no_extra():
 # ---- the end ----
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [("--jobs", "2"), ("--jobs", "2", "--in-threads"), ("--jobs", "1")]
 )

@@ -19,7 +19,7 @@ from uwoffload.lab.simulate import simulate
 
 from .reference import Reference, mixed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.native]
 
 UNIT_US = 100_000  # so that a tick is a second or more: rules have nothing shorter
 TARGET_US = 7 * UNIT_US

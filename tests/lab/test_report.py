@@ -26,6 +26,8 @@ from uwoffload.lab.report import HEAD, report
 from uwoffload.lab.rules import parse
 from uwoffload.lab.tables import line, milliseconds, number, percent, show
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib")
 
 POOL = Pool(workers_max=10, workers_min=2)
@@ -208,7 +210,6 @@ def test_a_report_of_one_run_without_pictures_over_time(comparison, tmp_path):
     assert Page(path.read_text(encoding="utf-8")).tags.count("svg") == len(LOADS)
 
 
-@pytest.mark.slow
 def test_the_same_results_make_the_same_page(comparison, runs, tmp_path):
     """
     Not a date in it, no random name.

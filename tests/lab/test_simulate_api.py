@@ -282,6 +282,7 @@ REQUESTS = st.lists(st.tuples(SMALL | I64, SMALL | I64), min_size=1, max_size=30
 TICKS_MOST = 2000
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     fields=st.fixed_dictionaries({}, optional=FIELDS),

@@ -468,6 +468,7 @@ def test_zstd_is_read_or_named(tmp_path):
             read_trace(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
 def test_a_file_that_breaks_off_is_said(tmp_path, pack):
     path = tmp_path / "trace"
@@ -511,6 +512,7 @@ def test_lines_may_end_as_on_old_systems(tmp_path):
     assert 7 == read_trace(path).load.requests
 
 
+@pytest.mark.slow
 def test_a_long_file_with_bare_cr_is_read(tmp_path):
     path = tmp_path / "trace"
     path.write_bytes(b"".join(b"%d,1\r" % at for at in range(300_000)))

@@ -15,6 +15,8 @@ import wire
 from uwoffload import cli
 from uwoffload.config.settings import TABLE
 
+pytestmark = pytest.mark.slow
+
 
 def run(*words: str, **options) -> tuple[int, str, str]:
     """The command in a process of its own; it must end by itself."""
@@ -130,7 +132,6 @@ def test_docroot_that_is_a_file(tmp_path, option):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -149,7 +150,6 @@ def test_directory_may_stand_anywhere_among_the_options(site, words):
     assert (1, "uwoffload: need-app") == (status, errors[:19])
 
 
-@pytest.mark.slow
 def test_ini_may_stand_behind_options(tmp_path, site):
     ini = tmp_path / "app.ini"
     ini.write_text(f"[uwsgi]\nhttp-socket = 127.0.0.1:0\ncheck-static = {site}\nneed-app\n")
@@ -171,7 +171,6 @@ def test_bad_line_of_an_ini(tmp_path):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -195,7 +194,6 @@ def test_wrong_usage_exits_with_2(words, said):
     assert "Traceback" not in errors
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -219,7 +217,6 @@ def test_what_keeps_it_from_starting_is_one_line(site, words, said):
     assert errors.count("\n") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -205,6 +205,7 @@ def test_first_piece_leaves_before_the_second_is_made(serve):
             found += client.recv(4096)
 
 
+@pytest.mark.slow
 def test_slow_reader_of_a_generator_holds_no_thread(serve):
     """One thread, twenty readers that take nothing, and somebody who wants a word."""
     serving = serve(lambda request: pieces(2_000) if request.path == "/long" else b"quick")

@@ -59,6 +59,8 @@ def model(method, match, unmodified, none, modified, if_range, ranges):
     return 200
 
 
+@pytest.mark.slow
+@pytest.mark.native
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_every_combination_is_judged_in_the_order_of_the_rfc(method):
     names = (
