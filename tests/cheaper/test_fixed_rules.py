@@ -5,7 +5,16 @@ from random import Random
 import pytest
 
 from uwoffload import InvalidArgument
-from uwoffload.cheaper import AlgoBusyness, AlgoManual, AlgoQueue, Readings, Scaler, algorithms
+from uwoffload._bridge import lib
+from uwoffload.cheaper import (
+    AlgoBusyness,
+    AlgoManual,
+    AlgoQueue,
+    AlgoSpare,
+    Readings,
+    Scaler,
+    algorithms,
+)
 
 from .fixed_model import Busyness, Limits, Moment, Pool, Worker
 from .fixed_streams import Crowd, knobs_of, made, readings_of, rule_of
@@ -217,3 +226,59 @@ def test_reason_of_a_change_by_hand_in_the_profiles_of_uwsgi(manual):
     readings.at(10**12 + SECOND).manual = manual
 
     assert scaler.tick(readings).reason == ("by hand" if manual > 0 else "by hand, or carried over")
+
+
+# ---- whom, how many, and why ----
+
+
+@pytest.mark.parametrize(
+    ("started", "stopped"),
+    [
+        ([10, 20, 30, 40, 50, 0], (1, 2, 3)),
+        ([50, 20, 40, 10, 30, 0], (4, 2, 5)),
+        ([50, 40, 30, 20, 10, 0], (5, 4, 3)),
+        ([7, 7, 5, 7, 5, 0], (3, 5, 1)),
+        ([-5, 2**63 - 1, -(2**63), 0, -6, 9], (3, 5, 1)),
+    ],
+)
+def test_several_are_stopped_who_started_first(started, stopped):
+    scaler = Scaler(AlgoManual(), workers_max=6)
+    readings = Readings(6, manual=-3).at(10**12).fill(state="iiiiib", started_s=started)
+
+    assert scaler.tick(readings).stop == stopped
+
+
+def test_more_than_are_idle_are_all_who_are():
+    scaler = Scaler(AlgoManual(), workers_max=6)
+    readings = Readings(6, manual=-5).at(10**12).fill(state="ibibib", started_s=[3, 0, 1, 0, 2, 0])
+
+    verdict = scaler.tick(readings)
+
+    assert (verdict.stop, verdict.limited_by) == ((3, 5, 1), "no idle worker")
+
+
+def test_steps_that_nobody_gave_are_one_but_for_target():
+    """As the C interface tells it to hosts."""
+    usual = {
+        name: lib.uwo_scale_algorithm(lib.uwo_scale_find(name.encode())).step
+        for name in algorithms()
+    }
+
+    assert usual == {name: lib.UWO_NONE if name == "target" else 1 for name in algorithms()}
+
+
+def test_spare_says_whether_a_spell_has_begun():
+    scaler = Scaler(AlgoSpare(check_interval_overload=3), workers_max=4)
+    readings = Readings(4).at(10**12)
+
+    said = [scaler.tick(readings.at(10**12).fill(state="ibCC")).reason]
+    for check, letters in enumerate(["bbCC", "bbCC", "ibCC", "ibCC"], 1):
+        said.append(scaler.tick(readings.at(10**12 + check * SECOND).fill(state=letters)).reason)
+
+    assert said == [
+        "no more than needed",
+        "all busy",
+        "all busy",
+        "a busy spell is not over",
+        "no more than needed",
+    ]
