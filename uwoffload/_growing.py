@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ._bridge import failure, ffi, lib
@@ -53,6 +53,17 @@ class Growing:
         self._waiting: Piece | None = None  # what found no room
         self._last = False  # nothing comes behind that
         self._ended = False
+
+    def begin(self, send: Callable[[], None]) -> None:
+        """Have the head and the first piece sent; nobody ends it before that."""
+        with self._lock:
+            self._front._growing[self._id] = self
+            try:
+                send()
+            except BaseException:
+                self._ended = True
+                self._leave()
+                raise
 
     def pump(self) -> None:
         """Send until there is no room, or the end is reached."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._core import CData
 
 STEP = 0.001  # seconds between two looks at who is still out
+CLOSED = "the front is closed"
 
 _REQUEST = ffi.typeof("struct uwo_request *[1]")
 _ANSWER = ffi.typeof("struct uwo_answer *")
@@ -49,8 +50,8 @@ class FrontCalls:
         self.handle: CData = NULL
         self.pid = os.getpid()
         self.closed = True  # no new call may be made
-        self.closing = 0  # the thread that is at it, or has done it
-        self.ended = threading.Event()
+        self.ending = threading.RLock()  # held by who closes it
+        self.at_it = False  # the same
         self._idle: list[Taken] = []
         self._made = 0
         self._home = 0  # taken out of use
@@ -62,28 +63,25 @@ class FrontCalls:
 
     def enter(self) -> Taken:
         """Take a call; give it back with `leave`.  Raises EngineClosed."""
+        if self.closed:
+            raise EngineClosed(CLOSED)
         try:
             return self._idle.pop()
         except IndexError:
             pass
         with self._lock:
             if self.closed:
-                raise EngineClosed("the front is closed")
+                raise EngineClosed(CLOSED)
             self._made += 1
         return Taken()
 
     def leave(self, call: Taken) -> None:
         self._idle.append(call)
 
-    def shut(self, end: float) -> bool:
-        """No new calls from now on; False when somebody else has closed it, or had until `end`."""
-        me = threading.get_ident()
+    def shut(self) -> None:
+        """No new calls from now on."""
         with self._lock:
             self.closed = True
-            first, self.closing = not self.closing, self.closing or me
-        if not first and self.closing != me:
-            self.ended.wait(max(end - time.monotonic(), 0))
-        return first
 
     def call_home(self, end: float, others: Callable[[], int] = int) -> bool:
         """After `shut`: wait for every call but `others()`; False if one is not back by `end`."""

@@ -72,7 +72,8 @@ class Front:
                 raise InvalidArgument(f"site: {site!r:.80}; allowed: a Site, or None")
             options.site = site._lend()
         hub = engine._hub
-        self._hub, self._hub_call = hub, hub.enter()
+        call = hub.enter()
+        self._hub, self._hub_calls = hub, [call]  # held until the front is gone
         self._engine_handle: CData = hub.handle
         handle = ffi.new("struct uwo_front **")
         error = new_error()
@@ -81,7 +82,7 @@ class Front:
             if status < 0:
                 raise failure(status, error, "")
         except BaseException:
-            hub.leave(self._hub_call)
+            hub.leave(call)
             raise
         self._calls.open(handle[0])
         hub.guests.append(self.close)
@@ -194,40 +195,55 @@ class Front:
         """Cut what is left.  Idempotent; not in a handler.
 
         Waits up to `patience` seconds for handlers at work, or for another thread that
-        closes it already; gives whether all ended.
+        closes it already; gives whether all ended.  If not, nothing is accepted any
+        more, and another `close` goes on from there.
         """
         calls = self._calls
         if calls.pid != os.getpid():
             return True
         end = time.monotonic() + patience
-        if not calls.shut(end):
-            return bool(calls.handle == NULL)
+        calls.shut()
+        if not calls.ending.acquire(timeout=max(patience, 0)):
+            return False
         try:
-            home = self._close(end)
-        except BaseException:  # a Ctrl-C: whoever closes it next goes on from here
-            calls.closing = 0
-            raise
-        calls.ended.set()
-        return home
+            if calls.at_it:  # by a frame below us
+                return False
+            calls.at_it = True
+            try:
+                return self._close(end)
+            finally:
+                calls.at_it = False
+        finally:
+            calls.ending.release()
 
     def _close(self, end: float) -> bool:
+        """Every step may come twice, for the first time may have been interrupted."""
         calls = self._calls
-        # First those who take: one may have been told of room, and not have looked for whom.
-        calls.call_home(end, lambda: len(self._growing))
-        for growing in list(self._growing.values()):
-            growing.end(max(end - time.monotonic(), 0))
-        home = calls.call_home(end)
-        if self.close in self._hub.guests:
-            self._hub.guests.remove(self.close)
-        if home:
+        if calls.handle != NULL:
+            lib.uwo_front_hasten(calls.handle)
+            # First those who take: one may have been told of room, and not have looked for whom.
+            calls.call_home(end, lambda: len(self._growing))
+            self._end_growing(end)
+            if not calls.call_home(end):
+                log.error("uwoffload: a handler does not return; its front cannot end")
+                return False
             handle, calls.handle = calls.handle, NULL
             try:
                 lib.uwo_front_destroy(handle)
             finally:
-                self._hub.leave(self._hub_call)
-        else:
-            log.error("uwoffload: a handler does not return; the memory of its front is kept")
-        return home
+                self._leave_hub()
+        self._leave_hub()
+        return True
+
+    def _end_growing(self, end: float) -> None:
+        for growing in list(self._growing.values()):
+            growing.end(max(end - time.monotonic(), 0))
+
+    def _leave_hub(self) -> None:
+        if self.close in self._hub.guests:
+            self._hub.guests.remove(self.close)
+        while self._hub_calls:
+            self._hub.leave(self._hub_calls.pop())
 
     def _inside(self) -> _Inside:
         return _Inside(self._calls)

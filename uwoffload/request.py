@@ -86,12 +86,9 @@ class Request(Input):
                 if left is not None and left < 0:
                     raise InvalidArgument(f"length: {-left} bytes too many")
                 growing = Growing(front, self, prepared.chunks, number, framed, left)
-                front._growing[number] = growing
-            try:
+                growing.begin(lambda: self._send(prepared.status, fields, body))
+            else:
                 self._send(prepared.status, fields, body)
-            except BaseException:
-                front._growing.pop(number, None)
-                raise
         except BaseException:
             close_quietly(prepared.chunks)
             raise

@@ -201,6 +201,14 @@ int uwo_front_swap_site(struct uwo_front *front, struct uwo_site *site)
     return UWO_OK;
 }
 
+int uwo_front_hasten(struct uwo_front *front)
+{
+    if (forked(real(front)))
+        return UWO_E_FORKED;
+    front_hasten(real(front));
+    return UWO_OK;
+}
+
 int uwo_front_drain(struct uwo_front *front)
 {
     if (forked(real(front)))

@@ -4,6 +4,8 @@
 #include "engine/answer.h"
 #include "engine/client.h"
 
+enum { WAIT_STEP_MS = 100 };
+
 /* What was read behind the piece goes back to where it came from. */
 static bool body_unread(const struct sys *sys, struct session *session, const char *data,
                         size_t size)
@@ -23,6 +25,26 @@ static bool body_unread(const struct sys *sys, struct session *session, const ch
     session->stash = stash;
     session->stash_size = (uint32_t)(size + rest);
     return true;
+}
+
+/* Until the client sends something: 1, 0 when it does not in time, -ECONNRESET when nobody is to
+ * wait any more, or -errno.  Who says so does not know who waits: hence steps. */
+static int body_wait(struct front *front, int client_fd)
+{
+    uint64_t until_us = front->sys->now_us() + (uint64_t)front->limits.no_progress_ms * 1000;
+
+    for (;;) {
+        uint64_t now_us = front->sys->now_us();
+        uint64_t left_ms = now_us < until_us ? (until_us - now_us + 999) / 1000 : 0;
+        int ready;
+
+        if (atomic_load(&front->impatient) || atomic_load(&front->engine->stopping))
+            return -ECONNRESET;
+        ready = front->sys->event_wait(client_fd,
+                                       (int)(left_ms < WAIT_STEP_MS ? left_ms : WAIT_STEP_MS));
+        if (ready != 0 || left_ms <= WAIT_STEP_MS)
+            return ready;
+    }
 }
 
 /* Raw bytes: what the connection had, or the socket's next ones. */
@@ -45,7 +67,7 @@ static int64_t body_raw(struct front *front, struct transfer *transfer, char *da
         return part > 0 ? (int64_t)part : -ENOMEM;
     }
     while ((got = sys->receive(transfer->client_fd, data, size)) == -EAGAIN) {
-        int ready = sys->event_wait(transfer->client_fd, (int)front->limits.no_progress_ms);
+        int ready = body_wait(front, transfer->client_fd);
 
         if (ready <= 0)
             return ready == 0 ? -ETIMEDOUT : ready;

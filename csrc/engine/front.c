@@ -324,6 +324,12 @@ void front_swap_site(struct front *front, struct site_made *site)
     front_tell(front);
 }
 
+void front_hasten(struct front *front)
+{
+    atomic_store(&front->impatient, true);
+    front_drain(front);
+}
+
 void front_drain(struct front *front)
 {
     atomic_store(&front->draining, true);

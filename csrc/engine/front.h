@@ -124,6 +124,7 @@ struct front {
     struct log_buffer **log_buffers; /* one per loop */
     _Atomic(uint32_t) deaf;          /* loops that accept no more */
     atomic_bool draining;
+    atomic_bool impatient; /* nobody waits for the body of a request */
     atomic_bool stopping;
     _Atomic(uint32_t) changes; /* counts up when a loop must look at the front */
     uint32_t away;             /* [lock] loops that have left it */
@@ -137,6 +138,7 @@ int front_create(struct uwo_engine *engine, const struct uwo_front_options *opti
 
 void front_swap_site(struct front *front, struct site_made *site);
 void front_drain(struct front *front);
+void front_hasten(struct front *front);
 void front_destroy(struct front *front);
 
 /* Connections alive; while it drains, 0 means that none will come. */

@@ -48,10 +48,13 @@ static void loop_mail(struct loop *loop, struct transfer *transfer)
         drive_grown(loop, transfer);
 }
 
+/* The front is looked at behind the taking: so mail of a connection finds it joined, even if it was
+ * made a moment ago (a request from another worker may be answered before our first turn). */
 static void loop_mails(struct loop *loop)
 {
     struct mail *mail = mailbox_take(&loop->mailbox);
 
+    front_turn(loop);
     while (mail) {
         struct mail *next = mail->next;
 
@@ -190,7 +193,6 @@ bool loop_work(struct loop *loop)
     bool going;
 
     loop->pipes.refused = false;
-    front_turn(loop);
     loop_mails(loop);
     upload_serve(loop);
     drive_ready(loop);

@@ -444,6 +444,11 @@ int uwo_front_swap_site(struct uwo_front *front, struct uwo_site *site);
  * "Connection: close".  Idempotent.  Thread: any. */
 int uwo_front_drain(struct uwo_front *front);
 
+/* The same, and who waits for the body of a request waits no more: uwo_request_read fails with
+ * -ECONNRESET, now and from now on, where the client has sent nothing.  For who wants all threads
+ * back, to destroy it.  Idempotent.  Thread: any. */
+int uwo_front_hasten(struct uwo_front *front);
+
 /* Connections alive (once drained, 0 means that none will come), and requests that wait for Python
  * or are with it.  Thread: any. */
 uint64_t uwo_front_connections(const struct uwo_front *front);

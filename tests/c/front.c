@@ -324,6 +324,7 @@ static void claim_forked(void)
         struct uwo_request *request;
         struct uwo_front *front;
         bool refused = uwo_front_drain(stand.front) == UWO_E_FORKED &&
+                       uwo_front_hasten(stand.front) == UWO_E_FORKED &&
                        uwo_front_take(stand.front, 0, &request) == UWO_E_FORKED &&
                        uwo_front_swap_site(stand.front, NULL) == UWO_E_FORKED &&
                        uwo_front_create(stand.engine, &none, &front, NULL) == UWO_E_FORKED &&

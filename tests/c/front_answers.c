@@ -327,6 +327,34 @@ static void *reading_run(void *argument)
     return NULL;
 }
 
+/* A client stalls in its body; who waits for it comes home when the front is to end. */
+static void claim_read_is_hastened(void)
+{
+    const struct stand_options options = { .front = { .body_streamed = true } };
+    struct reading reading;
+    struct stand stand;
+    struct guest guest;
+    pthread_t thread;
+
+    for (int tcp = 0; tcp < 2; tcp++) {
+        open_manual(&stand, tcp, &options);
+        guest_open(&guest, stand_connect(&stand), tcp, true);
+        guest_say(&guest, "POST /py/x HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n");
+        guest.lets_close = true;
+        reading.request = take(&stand, &guest);
+        gate_close(CALL_event_wait, NULL);
+        pthread_create(&thread, NULL, reading_run, &reading);
+        gate_await(1);
+        CLAIM(uwo_front_hasten(stand.front) == UWO_OK, "a front in a hurry");
+        gate_open();
+        pthread_join(thread, NULL);
+        CLAIM(reading.got == -ECONNRESET, "has nobody wait for a client");
+        uwo_request_drop(reading.request);
+        guest_close(&guest);
+        CLAIM(stand_quiet(&stand) && !stand_close(&stand), "it ends");
+    }
+}
+
 /* While one thread reads, nobody else reads or answers; a cancel waits for it. */
 static void claim_read_by_one(void)
 {
@@ -613,6 +641,7 @@ int main(void)
     claim_targets_without_path();
     claim_forked();
     claim_copy_in_a_child();
+    claim_read_is_hastened();
     claim_read_by_one();
     claim_read_after_cancel();
     claim_read_after_answer();

@@ -653,38 +653,6 @@ def test_engine_closes_its_front(tmp_path):
         assert not thread.is_alive()
 
 
-def test_who_closes_second_waits_for_the_first(serve):
-    """
-    `with Front(...)` ends in one thread because another has closed it: what the block lends to the
-    front, the engine above all, must stay until that one is done.
-    """
-    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
-
-    def handler(request):
-        begun.set()
-        go_on.wait(wire.PATIENCE)
-        return b""
-
-    def close_second():
-        serving.front.close()
-        done.set()
-
-    serving = serve(handler)
-    with serving.connect() as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert begun.wait(wire.PATIENCE)
-        first = threading.Thread(target=serving.front.close)
-        first.start()
-        wire.until(lambda: serving.front._calls.closing)
-        second = threading.Thread(target=close_second)
-        second.start()
-        assert not done.wait(0.05)
-        go_on.set()
-        for thread in (first, second):
-            thread.join(wire.PATIENCE)
-    assert done.is_set()
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
