@@ -24,6 +24,7 @@ from .client import connect, request
 
 REQUESTS = 40  # every fourth accept of a row looks whether more are there
 THREADS = [0, 1, 2]
+ATTEMPTS = 4
 KILOBYTE = 1024
 READ_MARK = re.compile(r'"GET /[a-z.]+\?')
 CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>).* = (-?\d+|\?)")
@@ -133,12 +134,18 @@ def calls_of_requests(site, target: str, close: bool, seen: Path) -> dict[str, i
 
 @pytest.mark.parametrize("close", [False, True], ids=["keep-alive", "close"])
 def test_small_answer_costs_the_same_calls_with_and_without_threads(small, tmp_path, close):
-    calls = {
-        threads: calls_of_requests(
-            small(threads), "/small.bin", close, tmp_path / f"calls-{threads}"
-        )
-        for threads in THREADS
-    }
+    """
+    One run of ATTEMPTS is enough: where other work takes the processor away between a look at the
+    threads and the next request, a call more or less is no tax.  A tax is there each time.
+    """
+    sites = {threads: small(threads) for threads in THREADS}
+    for _ in range(ATTEMPTS):
+        calls = {
+            threads: calls_of_requests(site, "/small.bin", close, tmp_path / f"calls-{threads}")
+            for threads, site in sites.items()
+        }
+        if calls[0] == calls[1] == calls[2]:
+            break
 
     assert calls[1] == calls[0]
     assert calls[2] == calls[0]
