@@ -142,7 +142,10 @@ static void busyness_look(struct check *check)
         const struct uwo_worker_reading *worker = &readings->workers[i];
         uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
 
-        *seen = scale_is_live(worker) ? *seen + scale_is_busy(worker) : 0;
+        if (!scale_is_live(worker))
+            *seen = 0;
+        else if (scale_is_busy(worker))
+            ++*seen;
     }
 }
 

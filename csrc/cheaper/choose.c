@@ -17,9 +17,9 @@ uint32_t choose_start(const struct scale_input *input, uint32_t most, uint32_t *
     return count;
 }
 
-static bool choose_is_idle(const struct scale_input *input, const struct uwo_worker_reading *worker)
+static bool choose_is_idle(bool fixed, const struct uwo_worker_reading *worker)
 {
-    if (scale_is_fixed(input))
+    if (fixed)
         return worker->state == UWO_WORKER_IDLE && !worker->in_request;
     /* There the oldest is looked for from the largest int on down. */
     return scale_is_live(worker) && !scale_is_busy(worker) && worker->started_s < INT32_MAX;
@@ -56,6 +56,7 @@ static void choose_sink(const struct scale_input *input, uint32_t *number, uint3
 static uint32_t choose_idle(const struct scale_input *input, uint32_t *number, bool *in_order)
 {
     const struct uwo_readings *readings = input->readings;
+    bool fixed = scale_is_fixed(input);
     int64_t last_s = INT64_MIN;
     uint32_t count = 0;
 
@@ -63,7 +64,7 @@ static uint32_t choose_idle(const struct scale_input *input, uint32_t *number, b
     for (uint32_t i = 0; i < readings->worker_count; i++) {
         const struct uwo_worker_reading *worker = &readings->workers[i];
 
-        if (!choose_is_idle(input, worker))
+        if (!choose_is_idle(fixed, worker))
             continue;
         number[count++] = worker->number;
         *in_order &= worker->started_s >= last_s;
@@ -75,14 +76,17 @@ static uint32_t choose_idle(const struct scale_input *input, uint32_t *number, b
 static uint32_t choose_oldest(const struct scale_input *input)
 {
     const struct uwo_readings *readings = input->readings;
+    bool fixed = scale_is_fixed(input);
+    int64_t oldest_s = 0;
     uint32_t oldest = 0;
 
     for (uint32_t i = 0; i < readings->worker_count; i++) {
         const struct uwo_worker_reading *worker = &readings->workers[i];
 
-        if (choose_is_idle(input, worker) &&
-            (oldest == 0 || choose_is_older(input, worker->number, oldest)))
-            oldest = worker->number;
+        if (!choose_is_idle(fixed, worker) || (oldest && worker->started_s >= oldest_s))
+            continue;
+        oldest = worker->number;
+        oldest_s = worker->started_s;
     }
     return oldest;
 }

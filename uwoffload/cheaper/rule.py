@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._bridge import NULL, check, failure, ffi, lib, new_error
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .._core import CData
 
 _RULE_SIZE = ffi.sizeof("struct uwo_scale_rule")
+_VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
+assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
+_unpack, _tuple = _VERDICT.unpack_from, tuple.__new__
 _BYTES_MOST = 2**64 - 1
 _INTERVAL_MOST = 86400.0
 
@@ -157,7 +161,7 @@ class Rule:
         )
         if status < 0:
             raise failure(status, error, "")
-        return verdict_of(found, NULL, NULL), State(ffi.buffer(block)[:])
+        return verdict_of(ffi.buffer(found), NULL, NULL), State(ffi.buffer(block)[:])
 
     def block(self, state: State | None) -> CData:
         """Words of the core with this state in it.  Raises InvalidArgument for one of others."""
@@ -226,18 +230,23 @@ def cdata_of(readings: object) -> CData:
     raise InvalidArgument(f"readings: {readings!r:.80}; allowed: Readings")
 
 
-def verdict_of(found: CData, start: CData, stop: CData) -> Verdict:
-    """A verdict of the core."""
-    starts, stops = found.start_count, found.stop_count
-    return Verdict(
-        found.delta,
-        REASONS[found.reason],
-        tuple(ffi.unpack(start, starts)) if starts else (),
-        tuple(ffi.unpack(stop, stops)) if stops else (),
-        found.pending,
-        LIMITS[found.limited_by],
-        found.fired != 0,
-        LIMITS[found.memory],
+def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
+    """A verdict of the core; found: the bytes of its struct, for read one by one, its fields
+    would take longer than the decision.
+    """
+    delta, pending, limited_by, fired, starts, stops, memory, reason = _unpack(found)
+    return _tuple(
+        Verdict,
+        (
+            delta,
+            REASONS[reason],
+            tuple(ffi.unpack(start, starts)) if starts else (),
+            tuple(ffi.unpack(stop, stops)) if stops else (),
+            pending,
+            LIMITS[limited_by],
+            fired != 0,
+            LIMITS[memory],
+        ),
     )
 
 

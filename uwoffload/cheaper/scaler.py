@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
-from .._bridge import failure, ffi, lib, new_error
+from .._bridge import NULL, failure, ffi, lib, new_error
 from ..errors import InvalidArgument
 from .algorithms import Algo
 from .function import Foreign
@@ -55,7 +55,8 @@ class Scaler:
     """
 
     __slots__ = (
-        "_block", "_error", "_function", "_own", "_rule", "_start", "_stop", "_verdict", "rule",
+        "_block", "_error", "_function", "_own", "_rule", "_start", "_stop", "_verdict", "_view",
+        "rule",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +88,7 @@ class Scaler:
         self._rule = rule.cdata
         self._function = rule.algorithm.function
         self._verdict = ffi.new("struct uwo_scale_verdict *", {"size": _VERDICT_SIZE})
+        self._view = ffi.buffer(self._verdict)
         self._start = ffi.new("uint32_t[]", rule.workers_max)
         self._stop = ffi.new("uint32_t[]", rule.workers_max)
         self._error = new_error()
@@ -106,10 +108,10 @@ class Scaler:
             given = readings._c
         except AttributeError:
             given = cdata_of(readings)
-        verdict = self._verdict
-        if _tick(self._rule, given, self._block, verdict, self._start, self._stop, self._error):
+        start, stop = self._start, self._stop
+        if _tick(self._rule, given, self._block, self._verdict, start, stop, self._error):
             raise failure(lib.UWO_E_INVALID, self._error, "")
-        return verdict_of(verdict, self._start, self._stop)
+        return verdict_of(self._view, start, stop)
 
     def _ask(self, readings: Readings, function: Asked) -> Verdict:
         """The same of an algorithm in Python; whatever it raises, the state is as it was."""
@@ -135,8 +137,11 @@ class Scaler:
             ffi.memmove(self._block, before, len(before))
             raise
         self._own = own
-        found = verdict_of(verdict, self._start, self._stop)
-        return found._replace(reason=wanted.reason) if verdict.reason == reason else found
+        theirs = verdict.reason == reason
+        if theirs:
+            verdict.reason = NULL
+        found = verdict_of(self._view, self._start, self._stop)
+        return found._replace(reason=wanted.reason) if theirs else found
 
     def begin(self, readings: Readings) -> Self:
         """Forget everything; begin now, before the first check.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from .._bridge import lib, text
+from .._bridge import ffi, lib, text
 from .table import names_of
-
-if TYPE_CHECKING:
-    from .._core import CData
 
 LIMITS: tuple[str | None, ...] = (None, *names_of(lib.uwo_scale_limit_name)[1:])
 
@@ -41,11 +38,11 @@ class Verdict(NamedTuple):
         return self.memory is not None
 
 
-class Reasons(dict["CData", str]):
+class Reasons(dict[int, str]):
     """The texts of the core by their address; they live for ever, so each is decoded once."""
 
-    def __missing__(self, address: CData) -> str:
-        found = self[address] = text(address) if address else ""
+    def __missing__(self, address: int) -> str:
+        found = self[address] = text(ffi.cast("const char *", address)) if address else ""
         return found
 
 
