@@ -76,7 +76,6 @@ bench: build
 # ---- testing it ----
 
 test: build tools
-	$(MAKE) -C tests/c check
 	$(BIN)/pytest $(PYTEST_FLAGS)
 
 test-quick: build tools

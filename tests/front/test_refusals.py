@@ -96,7 +96,7 @@ def test_address_of_another_machine(folder, address):
 
 
 def test_missing_docroot(folder):
-    for words in (["serve", "nothing"], ["run", *HTTP, "--check-static", "nothing"]):
+    for words in (["serve", "nothing", "--port", "0"], ["run", *HTTP, "--check-static", "nothing"]):
         line = refused(folder, *words)
         assert "nothing" in line
 
