@@ -427,6 +427,13 @@ void reply_log(struct loop *loop, struct transfer *transfer, bool last)
         if (record->end == UINT64_MAX) { /* it was never answered */
             record->over_us = loop->now_us;
             record->outcome = session->ended ? UWO_CLIENT_GONE : UWO_CANCELLED;
+        } else if (last && acked < record->end && record->outcome == UWO_FINISHED) {
+            /* All of it was with the kernel, and the client has not taken it. */
+            record->over_us = loop->now_us;
+            record->outcome = atomic_load_explicit(&loop->serving->front->stopping,
+                                                   memory_order_relaxed)
+                                  ? UWO_CANCELLED
+                                  : UWO_CLIENT_GONE;
         }
         if (!log_line(&loop->serving->front->log, &loop->serving->log, record, acked))
             stats_add(loop->stats, STATS_log_dropped, 1);

@@ -163,6 +163,21 @@ def test_client_that_goes_is_told_from_one_that_got_all(site, word):
     assert 10_000 <= line.bytes < 2 << 20
 
 
+def test_client_that_leaves_what_the_kernel_had_is_told_too(site, word):
+    """
+    The answer was in the send buffer as a whole: finished, as far as the server could see then.
+    """
+    connection = connect(site.http, receive_buffer=4096)
+    connection.send(request(f"/size-131073.bin?{word}"))
+    connection.take(5000)
+    wire.pause(0.2)
+    connection.reset()
+
+    (line,) = lines_of(site, word)
+    assert (line.status, line.outcome) == (200, "client-gone")
+    assert 4000 <= line.bytes < 131_000 and line.seconds >= 0.2
+
+
 @pytest.mark.slow
 @pytest.mark.native
 def test_duration_is_that_of_the_transfer(site, word):

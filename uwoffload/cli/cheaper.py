@@ -77,6 +77,7 @@ def add_to(commands: Any) -> None:
 
 def run_list(options: argparse.Namespace) -> int:
     """A table per algorithm."""
+    from ..cheaper.ini import option_of
     from ..cheaper.table import FIXED, algorithms, find
 
     with usage():
@@ -85,7 +86,7 @@ def run_list(options: argparse.Namespace) -> int:
         print(f"{chr(10) if number else ''}{info.name}: {info.summary}")
         print(f"profiles: {', '.join(info.profiles)}")
         rows = [
-            (k.name, k.default, f"{k.min} to {k.max}", k.unit, k.option or "-", k.help)
+            (k.name, k.default, f"{k.min} to {k.max}", k.unit, option_of(info, k), k.help)
             for k in info.knobs
         ]
         print(table(KNOB_HEAD, rows) if rows else "no knobs")
