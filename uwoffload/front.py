@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
@@ -203,7 +204,7 @@ class Front:
             return True
         end = time.monotonic() + patience
         calls.shut()
-        if not calls.ending.acquire(timeout=max(patience, 0)):
+        if not calls.ending.acquire(timeout=min(max(patience, 0), threading.TIMEOUT_MAX)):
             return False
         try:
             if calls.at_it:  # by a frame below us

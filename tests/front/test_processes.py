@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 import wire
@@ -205,6 +206,16 @@ def test_pidfile_holds_the_master(serve, tmp_path):
     assert int(pidfile.read_text()) == site.server.pid
     site.server.stop()
     assert not pidfile.exists()
+
+
+@pytest.mark.parametrize("umask", ["077", "022"])
+def test_umask_is_that_of_what_the_server_makes(serve, tmp_path, umask):
+    pidfile = tmp_path / "server.pid"
+    site = serve(pidfile=pidfile, umask=umask)
+
+    assert pidfile.stat().st_mode & 0o777 == 0o666 & ~int(umask, 8)
+    for pid in site.server.tree():
+        assert f"\nUmask:\t0{umask}\n" in Path(f"/proc/{pid}/status").read_text()
 
 
 # ---- deaths ----
