@@ -21,6 +21,8 @@ from uwoffload import get_include
 from uwoffload._bridge import ffi, lib
 from uwoffload.cheaper import PROFILES, Readings, Scaler, Verdict, algorithms
 
+Ask = Callable[[Readings], object]
+
 COUNT = 1000  # ticks per round of pytest-benchmark
 ROUNDS = 100
 SECOND = 1_000_000
@@ -122,19 +124,22 @@ def test_in_c(
     note(benchmark, COUNT)
 
 
-def ticking(scaler: Scaler, readings: Readings) -> Callable[[], None]:
-    """Checks one second apart, with nothing else in the loop than moving the clocks."""
-    cdata, tick = readings.cdata, scaler.tick
-    step = SECOND
+def ticking(ask: Ask, readings: Readings, profile: str) -> Callable[[], None]:
+    """Checks one second apart, with nothing else in the loop than moving the clocks it reads."""
+    cdata, step = readings.cdata, SECOND
 
-    def run() -> None:
+    def fixed() -> None:
         for _ in range(COUNT):
             cdata.mono_us += step
+            ask(readings)
+
+    def uwsgi() -> None:
+        for _ in range(COUNT):
             cdata.wall_s += 1
             cdata.wall_us += step
-            tick(readings)
+            ask(readings)
 
-    return run
+    return fixed if profile == "fixed" else uwsgi
 
 
 def settle(scaler: Scaler, readings: Readings) -> None:
@@ -156,14 +161,32 @@ def test_through_python(
     benchmark: Any, obeyed: bool, name: str, profile: str, workers: int
 ) -> None:
     """
-    `Scaler.tick`, the readings lying in their buffer; moving three clocks is in it, too.
+    `Scaler.tick`, the readings lying in their buffer; moving a clock or two is in it, too.
     """
     scaler = Scaler(name, workers_max=workers, workers_min=1, profile=profile)
     readings = busy_pool(workers)
     if obeyed:
         settle(scaler, readings)
 
-    benchmark.pedantic(ticking(scaler, readings), rounds=ROUNDS, warmup_rounds=2)
+    benchmark.pedantic(ticking(scaler.tick, readings, profile), rounds=ROUNDS, warmup_rounds=2)
+    note(benchmark, COUNT)
+
+
+@WORKERS
+@pytest.mark.parametrize(("name", "profile"), CASES)
+@CPU
+def test_pure_call(benchmark: Any, name: str, profile: str, workers: int) -> None:
+    """
+    `Algo.decide`: the algorithm alone, from one state to the next.
+    """
+    algo, state = algorithms()[name].make(), None
+
+    def decide(readings: Readings) -> None:
+        nonlocal state
+        _, state = algo.decide(state, readings, profile=profile)
+
+    run = ticking(decide, busy_pool(workers), profile)
+    benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=2)
     note(benchmark, COUNT)
 
 
@@ -193,7 +216,8 @@ def test_function_of_python(benchmark: Any, workers: int) -> None:
     answer = Verdict(0, "nothing"), None
     scaler = Scaler(lambda *_: answer, workers_max=workers)
 
-    benchmark.pedantic(ticking(scaler, busy_pool(workers)), rounds=ROUNDS, warmup_rounds=2)
+    run = ticking(scaler.tick, busy_pool(workers), "fixed")
+    benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=2)
     note(benchmark, COUNT)
 
 

@@ -2,8 +2,9 @@
  *
  * An algorithm is pure: from its state, the readings and its knobs it makes a verdict and its new
  * state.  Its state is words of 64 bit, all zero when new; words per worker lie behind the others,
- * those of worker number n at `worker[(n - 1) * words_per_worker]`.  Minimum, maximum, memory
- * limits, changes by hand and the choice of workers are not its business: cheaper.h. */
+ * those of worker number n at `worker[(n - 1) * words_per_worker]`; behind them a set of workers,
+ * if it keeps one: a group in each word.  Minimum, maximum, memory limits, changes by hand and the
+ * choice of workers are not its business: cheaper.h. */
 #ifndef CHEAPER_ALGO_H
 #define CHEAPER_ALGO_H
 
@@ -24,6 +25,18 @@ enum { SCALE_WORDS_MAX = 128 };
 struct scale_state {
     uint64_t *word;
     uint64_t *worker;
+    uint64_t *set;
+};
+
+/* Workers in groups of 16, so that what is asked of many need not go over their readings again.  A
+ * word of a map has a set of 16 bits for each kind; the lowest number of a group is the highest
+ * bit: 15. */
+enum { SCALE_GROUP = 16, SCALE_GROUPS_MAX = 65536 / SCALE_GROUP };
+enum scale_kind {
+    SCALE_LIVE = 0,
+    SCALE_BUSY = 16,
+    SCALE_STARTING = 32,
+    SCALE_STARTABLE = 48,
 };
 
 /* Over all workers, for an algorithm that asks for it; sums modulo 2^64. */
@@ -46,12 +59,15 @@ struct scale_input {
     uint32_t startable; /* cheaped; fixed: dead ones too */
     bool may_spawn;     /* no memory limit is exceeded */
     struct scale_sums sums;
+    uint32_t groups;
+    uint64_t map[SCALE_GROUPS_MAX]; /* a word per group */
 };
 
 struct scale_algo {
     struct uwo_scale_algorithm info; /* name, knobs: what the public sees */
     uint32_t words;
     uint32_t words_per_worker;
+    bool keeps_set;
     bool sums; /* fill input->sums */
     /* Set up a state that is all zero, at the moment of these readings.  NULL: zero will do. */
     void (*begin)(struct scale_state *state, const struct scale_input *input, const int64_t *knob);
@@ -68,6 +84,35 @@ struct scale_algo {
 static inline struct uwo_scale_verdict scale_verdict(int32_t delta, const char *reason)
 {
     return (struct uwo_scale_verdict){ .delta = delta, .reason = reason };
+}
+
+/* Those of a group that are of a kind: 16 bits. */
+static inline uint32_t scale_set(const struct scale_input *input, uint32_t group,
+                                 enum scale_kind kind)
+{
+    return (uint16_t)(input->map[group] >> kind);
+}
+
+/* The number of the first worker of a set of a group; the set is not empty. */
+static inline uint32_t scale_first(uint32_t group, uint32_t set)
+{
+    return group * SCALE_GROUP + (uint32_t)__builtin_clz(set) - 15;
+}
+
+/* The others of it. */
+static inline uint32_t scale_others(uint32_t set)
+{
+    return set & ~(UINT32_C(0x80000000) >> __builtin_clz(set));
+}
+
+static inline bool scale_has(uint64_t set, uint32_t place)
+{
+    return set >> (SCALE_GROUP - 1 - place) & 1;
+}
+
+static inline uint32_t scale_groups(uint32_t workers)
+{
+    return (workers + SCALE_GROUP - 1) / SCALE_GROUP;
 }
 
 static inline bool scale_is_fixed(const struct scale_input *input)

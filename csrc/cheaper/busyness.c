@@ -89,7 +89,8 @@ SCALE_KNOBS_FIT(busyness_knobs);
 /* One check of the original. */
 struct check {
     uint64_t *word;
-    uint64_t *worker;
+    uint64_t *last_running; /* of each worker, at the end of the last window */
+    uint64_t *seen;         /* a set: with a request, at any check of this window */
     const struct scale_input *input;
     const int64_t *knob;
     uint64_t overload; /* s */
@@ -132,44 +133,38 @@ static struct uwo_scale_verdict busyness_emergency(struct check *check, const ch
     return scale_verdict(started, reason);
 }
 
-/* At every check: which workers are seen with a request.  From the last one down, for those are the
- * ones that the processor has at hand after they were counted. */
+/* At every check: which workers are seen with a request. */
 static void busyness_look(struct check *check)
 {
-    const struct uwo_readings *readings = check->input->readings;
+    for (uint32_t group = 0; group < check->input->groups; group++) {
+        uint64_t *seen = &check->seen[group];
 
-    for (uint32_t i = readings->worker_count; i-- > 0;) {
-        const struct uwo_worker_reading *worker = &readings->workers[i];
-        uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
-
-        if (!scale_is_live(worker))
-            *seen = 0;
-        else if (scale_is_busy(worker))
-            ++*seen;
+        *seen |= scale_set(check->input, group, SCALE_BUSY);
+        *seen &= scale_set(check->input, group, SCALE_LIVE);
     }
 }
 
-/* The same at the end of a window: the mean share of it, in per cent, rounded down at each step.
- * The next one begins. */
+/* At the end of a window: the mean share of it, in per cent, rounded down at each step.  The next
+ * one begins. */
 static uint64_t busyness_average(struct check *check)
 {
     const struct uwo_readings *readings = check->input->readings;
-    uint64_t sum = 0;
+    uint64_t *last = check->last_running, window = check->window, sum = 0;
 
-    for (uint32_t i = readings->worker_count; i-- > 0;) {
+    busyness_look(check);
+    for (uint32_t i = 0; i < readings->worker_count; i++) {
         const struct uwo_worker_reading *worker = &readings->workers[i];
-        uint64_t *last = &check->worker[i * BUSYNESS_WORKER_WORDS + LAST_RUNNING];
-        uint64_t *seen = &check->worker[i * BUSYNESS_WORKER_WORDS + SEEN_BUSY];
-        uint64_t ran = worker->running_time_us - *last;
-        uint64_t times_seen = *seen + scale_is_busy(worker);
+        bool seen = scale_has(check->seen[i / SCALE_GROUP], i % SCALE_GROUP);
+        uint64_t ran = worker->running_time_us - last[i];
 
-        *last = worker->running_time_us;
-        *seen = 0;
+        last[i] = worker->running_time_us;
         if (!scale_is_live(worker))
             continue;
-        uint64_t percent = ran * 100 / check->window;
-        sum += percent > 100 || (ran == 0 && times_seen > 0) ? 100 : percent;
+        uint64_t percent = ran * 100 / window;
+        sum += percent > 100 || (ran == 0 && seen) ? 100 : percent;
     }
+    for (uint32_t group = 0; group < check->input->groups; group++)
+        check->seen[group] = 0;
     check->word[CHECKED] = check->now;
     return check->input->live ? sum / check->input->live : 0;
 }
@@ -269,7 +264,8 @@ static struct check busyness_check(struct scale_state *state, const struct scale
                                    const int64_t *knob)
 {
     return (struct check){ .word = state->word,
-                           .worker = state->worker,
+                           .last_running = state->worker,
+                           .seen = state->set,
                            .input = input,
                            .knob = knob,
                            .overload = (uint64_t)knob[BUSYNESS_WINDOW],
@@ -319,7 +315,8 @@ const struct scale_algo scale_busyness = {
               .step = 1,
               .knobs = busyness_knobs },
     .words = BUSYNESS_WORDS,
-    .words_per_worker = BUSYNESS_WORKER_WORDS,
+    .words_per_worker = 1,
+    .keeps_set = true,
     .begin = busyness_begin,
     .decide = busyness_decide,
     .refuse = busyness_refuse,

@@ -19,8 +19,8 @@ enum {
 
 enum { BUSYNESS_STARTED = 1, BUSYNESS_STOPPED = 2 }; /* LAST_ACTION */
 
-/* Per worker.  The fixed form keeps its busy time where the original keeps its running time. */
-enum { LAST_RUNNING, SEEN_BUSY, BUSYNESS_WORKER_WORDS };
+/* Per worker there is one more: what it had run at the end of the last window; in the fixed form,
+ * how long it had been busy. */
 
 enum {
     BUSYNESS_WINDOW,

@@ -37,7 +37,7 @@ static void busyness_fixed_mark(struct scale_state *state, const struct scale_in
     const struct uwo_readings *readings = input->readings;
 
     for (uint32_t i = 0; i < readings->worker_count; i++)
-        state->worker[i * BUSYNESS_WORKER_WORDS + LAST_RUNNING] = readings->workers[i].busy_us;
+        state->worker[i] = readings->workers[i].busy_us;
     state->word[CHECKED] = readings->mono_us;
 }
 
@@ -51,7 +51,7 @@ static uint64_t busyness_fixed_share(const struct scale_state *state,
 
     for (uint32_t i = 0; i < readings->worker_count; i++) {
         const struct uwo_worker_reading *worker = &readings->workers[i];
-        uint64_t last = state->worker[i * BUSYNESS_WORKER_WORDS + LAST_RUNNING];
+        uint64_t last = state->worker[i];
 
         if (worker->state != UWO_WORKER_IDLE && worker->state != UWO_WORKER_BUSY)
             continue;

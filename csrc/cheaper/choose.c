@@ -1,28 +1,28 @@
 /* choose: which workers, once their number is known. */
 #include "cheaper/cheaper.h"
 
-static bool choose_is_startable(const struct scale_input *input, uint32_t state)
-{
-    return state == UWO_WORKER_CHEAPED || (state == UWO_WORKER_DEAD && scale_is_fixed(input));
-}
-
 uint32_t choose_start(const struct scale_input *input, uint32_t most, uint32_t *start)
 {
-    const struct uwo_readings *readings = input->readings;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < readings->worker_count && count < most; i++)
-        if (choose_is_startable(input, readings->workers[i].state))
-            start[count++] = readings->workers[i].number;
+    for (uint32_t group = 0; group < input->groups && count < most; group++)
+        for (uint32_t set = scale_set(input, group, SCALE_STARTABLE); set && count < most;
+             set = scale_others(set))
+            start[count++] = scale_first(group, set);
     return count;
 }
 
-static bool choose_is_idle(bool fixed, const struct uwo_worker_reading *worker)
+static uint32_t choose_idle_of(const struct scale_input *input, uint32_t group)
 {
-    if (fixed)
-        return worker->state == UWO_WORKER_IDLE && !worker->in_request;
-    /* There the oldest is looked for from the largest int on down. */
-    return scale_is_live(worker) && !scale_is_busy(worker) && worker->started_s < INT32_MAX;
+    return scale_set(input, group, SCALE_LIVE) & ~scale_set(input, group, SCALE_BUSY) &
+           ~scale_set(input, group, SCALE_STARTING);
+}
+
+/* From when on a worker has not started: the profiles of uWSGI look for the oldest from the largest
+ * int on down. */
+static int64_t choose_latest(const struct scale_input *input)
+{
+    return scale_is_fixed(input) ? INT64_MAX : INT32_MAX - 1;
 }
 
 /* Did worker a start before worker b?  By number. */
@@ -55,39 +55,42 @@ static void choose_sink(const struct scale_input *input, uint32_t *number, uint3
 /* The idle ones, ascending.  *in_order: they started in that order, too. */
 static uint32_t choose_idle(const struct scale_input *input, uint32_t *number, bool *in_order)
 {
-    const struct uwo_readings *readings = input->readings;
-    bool fixed = scale_is_fixed(input);
-    int64_t last_s = INT64_MIN;
+    const struct uwo_worker_reading *workers = input->readings->workers;
+    int64_t last_s = INT64_MIN, latest_s = choose_latest(input);
     uint32_t count = 0;
 
     *in_order = true;
-    for (uint32_t i = 0; i < readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &readings->workers[i];
+    for (uint32_t group = 0; group < input->groups; group++)
+        for (uint32_t set = choose_idle_of(input, group); set; set = scale_others(set)) {
+            uint32_t found = scale_first(group, set);
+            int64_t started_s = workers[found - 1].started_s;
 
-        if (!choose_is_idle(fixed, worker))
-            continue;
-        number[count++] = worker->number;
-        *in_order &= worker->started_s >= last_s;
-        last_s = worker->started_s;
-    }
+            if (started_s > latest_s)
+                continue;
+            number[count++] = found;
+            *in_order &= started_s >= last_s;
+            last_s = started_s;
+        }
     return count;
 }
 
+/* 0: nobody is idle. */
 static uint32_t choose_oldest(const struct scale_input *input)
 {
-    const struct uwo_readings *readings = input->readings;
-    bool fixed = scale_is_fixed(input);
-    int64_t oldest_s = 0;
+    const struct uwo_worker_reading *workers = input->readings->workers;
+    int64_t oldest_s = choose_latest(input);
     uint32_t oldest = 0;
 
-    for (uint32_t i = 0; i < readings->worker_count; i++) {
-        const struct uwo_worker_reading *worker = &readings->workers[i];
+    for (uint32_t group = 0; group < input->groups; group++)
+        for (uint32_t set = choose_idle_of(input, group); set; set = scale_others(set)) {
+            uint32_t found = scale_first(group, set);
+            int64_t started_s = workers[found - 1].started_s;
 
-        if (!choose_is_idle(fixed, worker) || (oldest && worker->started_s >= oldest_s))
-            continue;
-        oldest = worker->number;
-        oldest_s = worker->started_s;
-    }
+            if (started_s > oldest_s || (oldest && started_s == oldest_s))
+                continue;
+            oldest = found;
+            oldest_s = started_s;
+        }
     return oldest;
 }
 

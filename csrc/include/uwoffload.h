@@ -686,7 +686,7 @@ int uwo_scale_begin(const struct uwo_scale_rule *rule, const struct uwo_readings
 /* The algorithm alone: what it wants, and its new state (the same block that a tick uses).
  * may_spawn: 0 while a memory limit is exceeded.  Returns UWO_OK, or UWO_E_INVALID for readings
  * that are not sound (a worker repeated or missing, a clock of profile fixed going back): then the
- * state is as it was. */
+ * state is as it was.  This and the next ones use 40 KiB of stack, and no heap. */
 int uwo_scale_decide(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
                      int may_spawn, uint64_t *state, struct uwo_scale_verdict *verdict,
                      struct uwo_error *error);

@@ -1,5 +1,7 @@
 """Bad input is refused in one line that names the thing, its value and what is allowed."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -280,6 +282,29 @@ def test_unsound_readings_are_refused_and_the_state_is_as_it_was(name, algorithm
 
     assert "\n" not in str(caught.value)
     assert scaler.state == before
+
+
+UINT32 = st.integers(0, 2**32 - 1) | st.sampled_from([5, 6, 7, 8, 2**31, 2**32 - 2, 2**32 - 1])
+
+
+@given(
+    size=st.sampled_from([2, 15, 16, 17, 33]),
+    place=st.integers(0, 32),
+    state=UINT32,
+    number=UINT32 | st.none(),
+    profile=st.sampled_from(PROFILES),
+    name=st.sampled_from(["manual", "target"]),
+)
+def test_a_single_row_that_is_wrong_is_found(size, place, state, number, profile, name):
+    place, profile = place % size, "fixed" if name == "target" else profile
+    found = readings("i" * size)
+    row = found.cdata.workers[place]
+    row.state, row.number = state, place + 1 if number is None else number
+    scaler = Scaler(name, workers_max=size, profile=profile)
+    sound = row.number == place + 1 and state <= 5
+
+    with contextlib.nullcontext() if sound else pytest.raises(InvalidArgument, match="worker"):
+        scaler.tick(found)
 
 
 @pytest.mark.parametrize("name", algorithms())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from uwoffload.errors import InvalidArgument
@@ -111,6 +111,7 @@ def test_lines_that_are_none_are_refused(line):
 
 
 @given(st.text(max_size=80))
+@example("#\n0")
 def test_no_line_breaks_a_parser(text):
     for parser in (common, uwsgi, Table(Reading("x"))):
         for line in (text, COMMON.format(7) + " " + text, "[pid: 1|app: 0|req: 1/1] " + text):
@@ -118,6 +119,15 @@ def test_no_line_breaks_a_parser(text):
                 parser(line)
             except (ValueError, OverflowError):
                 pass
+
+
+def test_a_first_line_that_is_none_leaves_the_next_to_be_the_first():
+    parse = Table(Reading("x"))
+
+    with pytest.raises(ValueError):
+        parse('"broken"\rquotes,1')
+
+    assert parse("time,service") is None and parse("5,0.25").stamp_us == 5 * SECOND
 
 
 def test_apache_with_micros_is_read():

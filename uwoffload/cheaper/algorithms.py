@@ -109,12 +109,12 @@ class Algo:
         limits: as in `Rule`; workers_max is that of the readings.
         """
         cdata_of(readings)
-        limits.setdefault("workers_max", readings.workers_max)
-        key = tuple(sorted(limits.items()))
+        key = readings.workers_max, *limits.items()
         rule = self._rules.get(key)
         if rule is None:
             if len(self._rules) >= RULES_MAX:
                 self._rules.clear()
+            limits.setdefault("workers_max", readings.workers_max)
             rule = self._rules[key] = self.rule(**limits)
         return rule.decide(state, readings, may_spawn=may_spawn)
 

@@ -10,7 +10,7 @@ from .._bridge import NULL, check, failure, ffi, lib, new_error
 from .._limits import whole
 from ..errors import InvalidArgument
 from .readings import WORKERS_MAX, Readings
-from .state import State
+from .state import WORD, State, state_of
 from .table import FIXED, KNOBS_MAX, profile_number
 from .verdict import LIMITS, REASONS, Verdict
 
@@ -21,6 +21,8 @@ _RULE_SIZE = ffi.sizeof("struct uwo_scale_rule")
 _VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
 assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
 _unpack, _tuple = _VERDICT.unpack_from, tuple.__new__
+_decide = lib.uwo_scale_decide
+_WORDS = ffi.typeof("uint64_t[]")
 _BYTES_MOST = 2**64 - 1
 _INTERVAL_MOST = 86400.0
 
@@ -43,6 +45,19 @@ class Decider(Protocol):
         """Of an algorithm in Python."""
 
 
+class Desk:
+    """What one pure call writes to; kept for the next one, for making it takes longer."""
+
+    __slots__ = ("block", "error", "room", "verdict", "view")
+
+    def __init__(self, state_size: int) -> None:
+        self.block = ffi.new(_WORDS, state_size // WORD)
+        self.room = ffi.buffer(self.block)
+        self.verdict = ffi.new("struct uwo_scale_verdict *")
+        self.view = ffi.buffer(self.verdict)
+        self.error = new_error()
+
+
 class Rule:
     """An algorithm and the limits around it, checked.
 
@@ -50,7 +65,7 @@ class Rule:
     lives as long as the rule does.
     """
 
-    __slots__ = ("_c", "algorithm", "limits", "profile", "state_size")
+    __slots__ = ("_c", "_desks", "_function", "algorithm", "limits", "profile", "state_size")
 
     def __init__(
         self,
@@ -107,6 +122,8 @@ class Rule:
         error = new_error()
         check(lib.uwo_scale_check(self._c, error), error)
         self.state_size: int = lib.uwo_scale_state_size(self._c)
+        self._desks: list[Desk] = []
+        self._function = algorithm.function
 
     @property
     def cdata(self) -> CData:
@@ -144,38 +161,46 @@ class Rule:
         block = self.block(None)
         error = new_error()
         check(lib.uwo_scale_begin(self._c, cdata_of(readings), block, error), error)
-        return State(ffi.buffer(block)[:])
+        return state_of(ffi.buffer(block)[:])
 
     def decide(
         self, state: State | None, readings: Readings, *, may_spawn: bool = True
     ) -> tuple[Verdict, State]:
         """The algorithm alone, without the limits around it: what it wants, and its new state."""
-        function = self.algorithm.function
-        if function is not None:
+        if self._function is not None:
             own = None if state is None else state.own
-            answer, own = answer_of(function(own, readings, may_spawn))
+            answer, own = answer_of(self._function(own, readings, may_spawn))
             return answer, State(b"" if state is None else bytes(state), own)
-        block, found, error = self.block(state), ffi.new("struct uwo_scale_verdict *"), new_error()
-        status = lib.uwo_scale_decide(
-            self._c, cdata_of(readings), 1 if may_spawn else 0, block, found, error
-        )
-        if status < 0:
-            raise failure(status, error, "")
-        return verdict_of(ffi.buffer(found), NULL, NULL), State(ffi.buffer(block)[:])
+        words, given = self._words_of(state), cdata_of(readings)
+        try:
+            desk = self._desks.pop()
+        except IndexError:
+            desk = Desk(self.state_size)
+        desk.room[:] = words
+        if _decide(self._c, given, bool(may_spawn), desk.block, desk.verdict, desk.error):
+            raise failure(lib.UWO_E_INVALID, desk.error, "")
+        verdict, found = verdict_of(desk.view, NULL, NULL), state_of(desk.room[:])
+        self._desks.append(desk)
+        return verdict, found
 
     def block(self, state: State | None) -> CData:
         """Words of the core with this state in it.  Raises InvalidArgument for one of others."""
-        block = ffi.new("uint64_t[]", self.state_size // 8)
-        if state is not None and not isinstance(state, State):
-            raise InvalidArgument(f"state: {state!r:.80}; allowed: a State, or None for a new one")
-        if state is not None and len(state):
-            if len(state) != self.state_size:
-                raise InvalidArgument(
-                    f"state: {len(state)} bytes; allowed: the {self.state_size} bytes of "
-                    f"{self.algorithm!r} for {self.workers_max} workers"
-                )
-            ffi.memmove(block, bytes(state), self.state_size)
+        block = ffi.new(_WORDS, self.state_size // WORD)
+        ffi.buffer(block)[:] = self._words_of(state)
         return block
+
+    def _words_of(self, state: State | None) -> bytes:
+        if state is None:
+            return bytes(self.state_size)
+        if not isinstance(state, State):
+            raise InvalidArgument(f"state: {state!r:.80}; allowed: a State, or None for a new one")
+        words = state.to_bytes()
+        if len(words) not in (0, self.state_size):
+            raise InvalidArgument(
+                f"state: {len(words)} bytes; allowed: the {self.state_size} bytes of "
+                f"{self.algorithm!r} for {self.workers_max} workers"
+            )
+        return words or bytes(self.state_size)
 
     # ---- a value ----
 

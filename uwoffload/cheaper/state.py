@@ -92,4 +92,8 @@ class State:
         return f"<State: {len(self) // WORD} words {shown}{own}>"
 
 
-EMPTY = State()
+def state_of(words: bytes) -> State:
+    """The same of whole words, which are not looked at."""
+    state = State.__new__(State)
+    state._words, state._own = words, None
+    return state

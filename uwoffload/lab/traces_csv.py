@@ -67,7 +67,7 @@ class Table:
     def __call__(self, line: str) -> Line | None:
         if line.startswith("#"):
             return None
-        if not self._delimiter:
+        if self._time is None:
             self._delimiter = delimiter_of(line)
             if self._header(self._fields(line)):
                 return None
