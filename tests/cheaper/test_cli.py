@@ -87,6 +87,18 @@ def test_explain_of_workers_that_change(command):
     assert [row[2] for row in rows(output)] == ["bbC", "bbb", "iib"]
 
 
+def test_explain_takes_who_is_shown_busy_for_busy(command):
+    """There are no counters in a word: what is measured by them is not an idle pool."""
+    _, output, _ = command("explain", "busyness", "--workers", "bbbbCCCC", "--ticks", "3")
+
+    assert rows(output)[-1][4:6] == ["+1", "5"]
+
+    load = "--queue", "4", "--waiting", "3", "--arrivals", "50", "--completions", "40"
+    _, output, _ = command("explain", "target", "--workers", "iibbbCCC", *load)
+
+    assert rows(output)[0][3:6] == ["4+3", "+2", "6 7"]
+
+
 def test_explain_in_a_profile_of_uwsgi_arms_ahead(command):
     """The first row is a check there too; what is carried over is shown."""
     _, output, _ = command(

@@ -146,7 +146,18 @@ WRONG = {
         "cheaper-busyness-max: spare does not use it, busyness does; leave it out, or set cheaper",
     ),
     "not its own flag": ("cheaper-busyness-verbose = true", "spare does not use it, busyness does"),
-    "limits": ("processes = 4\ncheaper = 9", "workers_min: 9; allowed: 1 to workers_max, 4"),
+    "limits": (
+        "cheaper = 9\nprocesses = 4",
+        "cheaper: 9; allowed: 1 to processes, 4 (profile fixed)",
+    ),
+    "memory": (
+        "cheaper-rss-limit-soft = 9\ncheaper-rss-limit-hard = 9",
+        "cheaper-rss-limit-soft: 9 bytes; allowed: bytes below cheaper-rss-limit-hard, 9 bytes",
+    ),
+    "hard alone": (
+        "cheaper-rss-limit-hard = 9",
+        "cheaper-rss-limit-hard: 9 bytes; allowed: with a cheaper-rss-limit-soft below it",
+    ),
     "idle of spare": ("cheaper-idle = 5", "cheaper-idle: spare does not use it, spare2 does"),
 }
 
@@ -159,7 +170,7 @@ def test_wrong_line_is_named(name):
     with pytest.raises(ConfigError) as caught:
         Cheapening.from_ini(["[uwsgi]", "cheap = true", *line.split("\n")])
 
-    assert str(caught.value).startswith("ini:3: " if "\n" not in line else "ini: ")
+    assert str(caught.value).startswith("ini:3: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Self
 
-from ..config.text import Where
 from ..errors import InvalidArgument
 from .algorithms import Algo, AlgoManual, AlgoQueue, AlgoSpare, AlgoSpare2, AlgoTarget
 from .busyness import AlgoBusyness
@@ -199,7 +198,7 @@ class Cheapening:
         try:
             made._update(reading.limits | {"spawn_on_request": flags["spawn_on_request"]})
         except InvalidArgument as error:
-            raise Where("ini").error(str(error)) from None
+            raise reading.blame(error) from None
         made.listed = bool(flags["listed"])
         return made
 

@@ -51,7 +51,7 @@ class Step:
             number,
             f"{readings.mono_us / 1e6:g}",
             letters if len(letters) <= LETTERS_SHOWN else letters[: LETTERS_SHOWN - 3] + "...",
-            readings.listen_queue,
+            _queue(readings),
             f"{verdict.delta:+d}" if verdict.fired else "no check",
             _numbers(verdict.start),
             _numbers(verdict.stop),
@@ -61,32 +61,39 @@ class Step:
         )
 
 
-def explain(rule: Rule, ticks: Iterable[Readings]) -> Iterator[Step]:
+def explain(rule: Rule, ticks: Iterable[Readings], *, watched: bool = False) -> Iterator[Step]:
     """One step for each readings, from a rule that begins at the first of them.
 
     Readings without a time follow one check interval after those before.  The profiles of
-    uWSGI only arm at their first call; it is made here one interval ahead.
+    uWSGI only arm at their first call; it is made here one interval ahead.  watched: the readings
+    tell only the state of each worker; who is busy has been so since the check before, and the
+    rule begins one interval ahead in every profile.
     """
     scaler = Scaler(rule)
     interval, now = rule.check_interval_us, BEGIN_US
+    busy_us = [0] * rule.workers_max
     for number, readings in enumerate(ticks):
         if not (readings.mono_us or readings.wall_us or readings.wall_s):
             readings = readings.copy().at(now)
-        if number == 0:
+        if number == 0 and (watched or rule.profile != FIXED):
             _arm(scaler, readings, interval)
+        if watched and readings.workers_max == rule.workers_max:
+            for at, worker in enumerate(readings.workers):
+                busy_us[at] += interval if worker.state == "busy" else 0
+            readings.fill(busy_us=busy_us)
         now = (readings.mono_us or readings.wall_us or readings.wall_s * 10**6) + interval
         yield Step(readings, scaler.tick(readings))
 
 
 def _arm(scaler: Scaler, readings: Readings, interval_us: int) -> None:
-    if scaler.rule.profile == FIXED:
-        return
     before = readings.copy()
     before.wall_s = max(readings.wall_s - max(interval_us // 10**6, 1), 1)
     before.wall_us = max(readings.wall_us - max(interval_us, 10**6), 0)
+    before.mono_us = max(readings.mono_us - interval_us, 0)
     before.manual = 0
     scaler.begin(before)
-    scaler.tick(before)
+    if scaler.rule.profile != FIXED:
+        scaler.tick(before)
 
 
 def parse(text: str, name: str) -> list[Readings]:
@@ -135,6 +142,12 @@ def _lines(text: str, name: str, whole: ValueError) -> Iterator[Any]:
         except ValueError as error:
             shown = whole if len(lines) == 1 else error
             raise InvalidArgument(f"{name}: line {number}: no JSON: {shown}") from None
+
+
+def _queue(readings: Readings) -> object:
+    if readings.waiting:
+        return f"{readings.listen_queue}+{readings.waiting}"
+    return readings.listen_queue
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

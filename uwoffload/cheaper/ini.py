@@ -92,6 +92,7 @@ class Reading:
 
     def __init__(self, found: list[Entry], profile: str) -> None:
         self.profile = profile
+        self._found = found
         self.limits: dict[str, Any] = {}
         self.knobs: dict[str, int] = {}
         self.switched: dict[str, bool] = {}
@@ -99,6 +100,15 @@ class Reading:
         self._knobs = {option_of(self.algo, knob): knob for knob in self.algo.knobs}
         for entry in found:
             self._take(entry)
+
+    def blame(self, error: InvalidArgument) -> Exception:
+        """Of limits that do not go together: the line of the one that is named first."""
+        name, _, rest = str(error).partition(": ")
+        option = next(option for option, limit in LIMITS.items() if limit.name == name)
+        entry = next(entry for entry in reversed(self._found) if entry.key == option)
+        for other, limit in LIMITS.items():
+            rest = rest.replace(limit.name, other)
+        return entry.where.error(f"{option}: {rest}{self._of_profile()}")
 
     def _algorithm(self, found: list[Entry]) -> Algorithm:
         """The last one counts, as for every option."""

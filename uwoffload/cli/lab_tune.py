@@ -170,6 +170,7 @@ def show(tuned: Tuned, pool: Pool) -> None:
     )
     print(legend())
     print(f"\nBudget: {tuned.budget}.  {verdict(tuned)}\n")
+    print("For an ini (`uwoffload run` does not scale yet, it starts them all), and in Python:")
     print(f"{tuned.chosen.to_ini(pool)}\n\n{tuned.chosen.to_python(pool)}")
 
 

@@ -193,6 +193,8 @@ def load_module(name: str) -> ModuleType:
 
 def load_file(path: str) -> ModuleType:
     """By its path."""
+    if not Path(path).is_file():
+        raise InvalidArgument(f"file {path!r}: there is none such")
     name = f"uwoffload_rule_{Path(path).stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
