@@ -51,11 +51,25 @@ void loop(tick_function *tick, const struct uwo_scale_rule *rule, struct uwo_rea
             workers[stop[i] - 1].state = UWO_WORKER_CHEAPED;
     }
 }
+
+typedef int decide_function(const struct uwo_scale_rule *, const struct uwo_readings *, int,
+                            uint64_t *, struct uwo_scale_verdict *, struct uwo_error *);
+void pure(decide_function *decide, const struct uwo_scale_rule *rule,
+          struct uwo_readings *readings, uint64_t *state, struct uwo_scale_verdict *verdict,
+          long count)
+{
+    while (count--) {
+        readings->wall_s++;
+        readings->wall_us += 1000000;
+        readings->mono_us += 1000000;
+        decide(rule, readings, 1, state, verdict, 0);
+    }
+}
 """
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def loops(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Ticks from C, one second after the other."""
     folder = tmp_path_factory.mktemp("loop")
     source, target = folder / "loop.c", folder / "loop.so"
@@ -67,7 +81,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Any:
     subprocess.run(
         [*compiler[:1], "-O2", "-fPIC", "-shared", f"-I{header}", source, "-o", target], check=True
     )
-    return ctypes.CDLL(str(target)).loop
+    return ctypes.CDLL(str(target))
 
 
 def busy_pool(workers: int) -> Readings:
@@ -93,34 +107,43 @@ def note(benchmark: Any, calls: int) -> None:
 
 @WORKERS
 @pytest.mark.parametrize(("name", "profile"), CASES)
-@pytest.mark.parametrize("obeyed", [True, False], ids=["obeyed", "deaf"])
 @CPU
-def test_in_c(
-    benchmark: Any, loop: Any, obeyed: bool, name: str, profile: str, workers: int
-) -> None:
+def test_algorithm_in_c(benchmark: Any, loops: Any, name: str, profile: str, workers: int) -> None:
     """
-    A whole check, called from a loop in C, of a pool that does as it is told, or of one that never
-    does: there `target` picks half of the pool anew each time.
+    `uwo_scale_decide`: the algorithm alone, called from a loop in C.
     """
     rule = algorithms()[name].make().rule(workers, workers_min=1, profile=profile)
-    readings, block = busy_pool(workers), rule.block(None)
-    verdict = ffi.new("struct uwo_scale_verdict *", [ffi.sizeof("struct uwo_scale_verdict")])
-    numbers = ffi.new("uint32_t[]", 2 * workers)
-    arguments = [
-        address(cdata)
-        for cdata in (
-            ffi.addressof(lib, "uwo_scale_tick"),
-            rule.cdata,
-            readings.cdata,
-            block,
-            verdict,
-            numbers,
-            numbers + workers,
-        )
-    ]
+    readings = busy_pool(workers)
+    verdict = ffi.new("struct uwo_scale_verdict *")
+    decide = ffi.addressof(lib, "uwo_scale_decide")
+    given = decide, rule.cdata, readings.cdata, rule.block(None), verdict
 
-    arguments += [ctypes.c_int(obeyed), ctypes.c_long(COUNT)]
-    benchmark.pedantic(loop, arguments, rounds=ROUNDS, warmup_rounds=2)
+    arguments = [*map(address, given), ctypes.c_long(COUNT)]
+    benchmark.pedantic(loops.pure, arguments, rounds=ROUNDS, warmup_rounds=2)
+    note(benchmark, COUNT)
+
+
+@WORKERS
+@pytest.mark.parametrize(("name", "profile"), CASES)
+@pytest.mark.parametrize("obeyed", [True, False], ids=["obeyed", "deaf"])
+@CPU
+def test_check_in_c(
+    benchmark: Any, loops: Any, obeyed: bool, name: str, profile: str, workers: int
+) -> None:
+    """
+    `uwo_scale_tick`: a whole check, of a pool that does as it is told, or of one that never does:
+    there `target` names a quarter of it each time, in the order of their age.
+    """
+    rule = algorithms()[name].make().rule(workers, workers_min=1, profile=profile)
+    readings = busy_pool(workers)
+    verdict = ffi.new("struct uwo_scale_verdict *")
+    numbers = ffi.new("uint32_t[]", 2 * workers)
+    tick = ffi.addressof(lib, "uwo_scale_tick")
+    lists = numbers, numbers + workers
+    given = tick, rule.cdata, readings.cdata, rule.block(None), verdict, *lists
+
+    arguments = [*map(address, given), ctypes.c_int(obeyed), ctypes.c_long(COUNT)]
+    benchmark.pedantic(loops.loop, arguments, rounds=ROUNDS, warmup_rounds=2)
     note(benchmark, COUNT)
 
 

@@ -160,8 +160,8 @@ static uint64_t busyness_average(struct check *check)
         last[i] = worker->running_time_us;
         if (!scale_is_live(worker))
             continue;
-        uint64_t percent = ran * 100 / window;
-        sum += percent > 100 || (ran == 0 && seen) ? 100 : percent;
+        uint64_t percent = ran ? ran * 100 / window : seen * 100u;
+        sum += percent > 100 ? 100 : percent;
     }
     for (uint32_t group = 0; group < check->input->groups; group++)
         check->seen[group] = 0;

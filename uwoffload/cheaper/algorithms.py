@@ -108,13 +108,13 @@ class Algo:
         state: None for a new one.  may_spawn: False while a memory limit is exceeded.
         limits: as in `Rule`; workers_max is that of the readings.
         """
-        cdata_of(readings)
-        key = readings.workers_max, *limits.items()
+        workers = cdata_of(readings).worker_count
+        key = (workers, *limits.items()) if limits else workers
         rule = self._rules.get(key)
         if rule is None:
             if len(self._rules) >= RULES_MAX:
                 self._rules.clear()
-            limits.setdefault("workers_max", readings.workers_max)
+            limits.setdefault("workers_max", workers)
             rule = self._rules[key] = self.rule(**limits)
         return rule.decide(state, readings, may_spawn=may_spawn)
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _RULE_SIZE = ffi.sizeof("struct uwo_scale_rule")
 _VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
 assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
-_unpack, _tuple = _VERDICT.unpack_from, tuple.__new__
+_unpack, _tuple = _VERDICT.unpack, tuple.__new__
+_SAID: dict[bytes, Verdict] = {}  # those that name no worker: most are one of a few
+SAID_MAX = 1000
 _decide = lib.uwo_scale_decide
 _WORDS = ffi.typeof("uint64_t[]")
 _BYTES_MOST = 2**64 - 1
@@ -259,8 +261,12 @@ def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
     """A verdict of the core; found: the bytes of its struct, for read one by one, its fields
     would take longer than the decision.
     """
-    delta, pending, limited_by, fired, starts, stops, memory, reason = _unpack(found)
-    return _tuple(
+    struct = found[:]
+    known = _SAID.get(struct)
+    if known is not None:
+        return known
+    delta, pending, limited_by, fired, starts, stops, memory, reason = _unpack(struct)
+    verdict = _tuple(
         Verdict,
         (
             delta,
@@ -273,6 +279,9 @@ def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
             LIMITS[memory],
         ),
     )
+    if not starts and not stops and len(_SAID) < SAID_MAX:
+        _SAID[struct] = verdict
+    return verdict
 
 
 def answer_of(given: object) -> tuple[Verdict, Any]:
