@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._bridge import NULL, check, failure, ffi, lib, new_error
@@ -12,17 +11,12 @@ from ..errors import InvalidArgument
 from .readings import WORKERS_MAX, Readings
 from .state import WORD, State, state_of
 from .table import FIXED, KNOBS_MAX, profile_number
-from .verdict import LIMITS, REASONS, Verdict
+from .verdict import Verdict, verdict_of
 
 if TYPE_CHECKING:
     from .._core import CData
 
 _RULE_SIZE = ffi.sizeof("struct uwo_scale_rule")
-_VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
-assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
-_unpack, _tuple = _VERDICT.unpack, tuple.__new__
-_SAID: dict[bytes, Verdict] = {}  # those that name no worker: most are one of a few
-SAID_MAX = 1000
 _decide = lib.uwo_scale_decide
 _WORDS = ffi.typeof("uint64_t[]")
 _BYTES_MOST = 2**64 - 1
@@ -255,33 +249,6 @@ def cdata_of(readings: object) -> CData:
     if isinstance(readings, Readings):
         return readings.cdata
     raise InvalidArgument(f"readings: {readings!r:.80}; allowed: Readings")
-
-
-def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
-    """A verdict of the core; found: the bytes of its struct, for read one by one, its fields
-    would take longer than the decision.
-    """
-    struct = found[:]
-    known = _SAID.get(struct)
-    if known is not None:
-        return known
-    delta, pending, limited_by, fired, starts, stops, memory, reason = _unpack(struct)
-    verdict = _tuple(
-        Verdict,
-        (
-            delta,
-            REASONS[reason],
-            tuple(ffi.unpack(start, starts)) if starts else (),
-            tuple(ffi.unpack(stop, stops)) if stops else (),
-            pending,
-            LIMITS[limited_by],
-            fired != 0,
-            LIMITS[memory],
-        ),
-    )
-    if not starts and not stops and len(_SAID) < SAID_MAX:
-        _SAID[struct] = verdict
-    return verdict
 
 
 def answer_of(given: object) -> tuple[Verdict, Any]:

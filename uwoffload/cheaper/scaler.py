@@ -10,9 +10,9 @@ from ..errors import InvalidArgument
 from .algorithms import Algo
 from .function import Foreign
 from .readings import Readings
-from .rule import Answer, Function, Rule, answer_of, cdata_of, verdict_of
+from .rule import Answer, Function, Rule, answer_of, cdata_of
 from .state import State
-from .verdict import Verdict
+from .verdict import Verdict, verdict_of
 
 Asked = Callable[[Any, Readings, bool], Answer]
 

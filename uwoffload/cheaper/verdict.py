@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._bridge import ffi, lib, text
 from .table import names_of
+
+if TYPE_CHECKING:
+    from .._core import CData
 
 LIMITS: tuple[str | None, ...] = (None, *names_of(lib.uwo_scale_limit_name)[1:])
 
@@ -47,3 +51,36 @@ class Reasons(dict[int, str]):
 
 
 REASONS = Reasons()
+
+_VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
+assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
+_unpack, _tuple = _VERDICT.unpack, tuple.__new__
+_SAID: dict[bytes, Verdict] = {}  # those that name no worker: most are one of a few
+SAID_MAX = 1000
+
+
+def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
+    """A verdict of the core; found: the bytes of its struct, for read one by one, its fields
+    would take longer than the decision.
+    """
+    struct = found[:]
+    known = _SAID.get(struct)
+    if known is not None:
+        return known
+    delta, pending, limited_by, fired, starts, stops, memory, reason = _unpack(struct)
+    verdict = _tuple(
+        Verdict,
+        (
+            delta,
+            REASONS[reason],
+            tuple(ffi.unpack(start, starts)) if starts else (),
+            tuple(ffi.unpack(stop, stops)) if stops else (),
+            pending,
+            LIMITS[limited_by],
+            fired != 0,
+            LIMITS[memory],
+        ),
+    )
+    if not starts and not stops and len(_SAID) < SAID_MAX:
+        _SAID[struct] = verdict
+    return verdict
