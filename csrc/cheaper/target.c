@@ -85,7 +85,7 @@ struct memory {
     uint64_t bucket_until_us;
     uint64_t bucket;          /* place in `want` */
     double arrived[RING];     /* requests since the beginning, at each check */
-    float want[BUCKETS];      /* the largest in each stretch of shrink_after / BUCKETS */
+    float want[BUCKETS];      /* the largest in each stretch: a seventh of shrink_after */
 } __attribute__((may_alias)); /* lies in words */
 
 enum { STATE_WORDS = sizeof(struct memory) / sizeof(uint64_t) };
@@ -274,13 +274,14 @@ static double target_want(const struct sample *sample, const struct memory *memo
     return arith_max(arith_max(forecast, queue) / memory->per_worker, sample->in_use);
 }
 
-/* The largest want of the last shrink_after seconds, this one included. */
+/* The largest want of the last shrink_after seconds at least, this one included: the stretch that
+ * has begun counts for nothing, the others make up the whole. */
 static double target_recent(const struct sample *sample, struct memory *memory, double want)
 {
     uint64_t now = sample->input->readings->mono_us;
     double keep_us = arith_max((double)sample->knob[KNOB_SHRINK_AFTER] * 1e6,
                                sample->horizon_us - sample->interval_us);
-    uint64_t stretch = (uint64_t)arith_min(keep_us / BUCKETS, 1e15);
+    uint64_t stretch = (uint64_t)arith_min(keep_us / (BUCKETS - 1), 1e15) + 1;
     double most = 0;
 
     for (int i = 0; i < BUCKETS && now >= memory->bucket_until_us; i++) {

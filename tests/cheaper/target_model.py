@@ -158,7 +158,7 @@ class Target:
 
     def recent(self, moment: Moment, want: float) -> float:
         keep = max(self.knobs["shrink_after"] * 1e6, self.startup)
-        stretch = int(keep / STRETCHES)
+        stretch = int(keep / (STRETCHES - 1)) + 1
         for _ in range(STRETCHES):
             if moment.now < self.until:
                 break

@@ -22,8 +22,10 @@ from uwoffload.cheaper import (
     Readings,
     Rule,
     State,
+    WorkerReading,
     algorithms,
 )
+from uwoffload.cheaper.fields import Number
 
 CLASSES = {
     "backlog": AlgoQueue,
@@ -58,6 +60,36 @@ def test_profiles_are_named_the_default_first():
 @pytest.mark.parametrize("name", CLASSES)
 def test_knobs_have_the_defaults_of_uwsgi(name):
     assert {knob.option: knob.default for knob in algorithms()[name].knobs} == DEFAULTS[name]
+
+
+def test_knobs_have_their_ranges_and_units():
+    many = 10**6
+    found = {
+        name: {knob.name: (knob.min, knob.max, knob.unit) for knob in info.knobs}
+        for name, info in algorithms().items()
+        if name != "target"
+    }
+
+    assert found == {
+        "backlog": {"check_num_overload": (1, many, "requests")},
+        "busyness": {
+            "check_interval_busy": (1, 86_400, "s"),
+            "busy_max": (1, 100, "%"),
+            "busy_min": (0, 99, "%"),
+            "idle_cycles_max": (1, many, "windows"),
+            "idle_cycles_penalty": (0, many, "windows"),
+            "queue_size": (0, many, "requests"),
+            "emergency_idle_cycles_max": (1, many, "windows"),
+            "emergency_workers_step": (0, 65_535, "workers"),
+            "queue_nonzero_delay": (1, 86_400, "s"),
+        },
+        "manual": {},
+        "spare": {"check_interval_overload": (1, many, "checks")},
+        "spare2": {
+            "check_interval_idle": (1, many, "checks"),
+            "check_interval_overload": (1, many, "checks"),
+        },
+    }
 
 
 @pytest.mark.parametrize("name", algorithms())
@@ -278,6 +310,15 @@ def test_rule_says_its_limits():
     assert AlgoSpare().rule(8).check_interval_us == 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("given", "startup"), [(None, 3), (0, 3), (1, 3), (3, 3), (5, 5), (6, 6), (9, 6)]
+)
+def test_workers_at_the_start_are_between_the_minimum_and_the_maximum_as_there(given, startup):
+    rule = AlgoSpare(profile="uwsgi-2.1").rule(6, workers_min=3, workers_startup=given)
+
+    assert rule.workers_startup == startup
+
+
 # ---- the pure call ----
 
 
@@ -357,6 +398,16 @@ def test_page_lists_every_algorithm_and_knob_as_they_are():
                 row = next(row for row in PAGE.split("\n") if row.startswith(f"| `{knob.name}`"))
                 cells = [cell.strip() for cell in row.strip("|").split("|")]
                 assert cells[1:4] == [f"`{knob.option}`", str(knob.default), knob.unit]
+
+
+@pytest.mark.parametrize("kind", [Readings, WorkerReading])
+def test_page_lists_every_reading_and_help_says_what_it_is(kind):
+    fields = {name: found for name, found in vars(kind).items() if isinstance(found, Number)}
+
+    assert len(fields) >= 8
+    for name, field in fields.items():
+        assert re.search(rf"^\| [^|]*`{name}`", PAGE, re.MULTILINE), name
+        assert field.__doc__.endswith(".")
 
 
 def test_page_names_tests_that_exist():

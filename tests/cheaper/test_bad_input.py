@@ -237,6 +237,30 @@ def test_wrong_value_is_refused_where_it_is_made(name):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["workers_max", "self", "cls", "size"])
+def test_readings_of_json_name_the_key_that_is_none(key):
+    for found in ({"workers": "bb", key: 3}, {"workers": [{key: 3}, {}]}):
+        with pytest.raises(InvalidArgument, match=f"no reading '{key}'.*; allowed: "):
+            Readings.from_dict(found)
+
+
+@pytest.mark.parametrize("now", [1.5, "now", None, -1, 2**63])
+def test_moment_that_is_none(now):
+    with pytest.raises(
+        InvalidArgument, match="^now_us: .*; allowed: whole microseconds, time.mono"
+    ):
+        Readings(2).at(now)
+
+
+@pytest.mark.parametrize("value", [[1], True, 1.0, "1"])
+def test_limit_of_the_pure_call_is_checked_each_time(value):
+    algo, found = AlgoSpare(), Readings(2)
+    algo.decide(None, found, workers_min=1)
+
+    with pytest.raises(InvalidArgument, match="workers_min: "):
+        algo.decide(None, found, workers_min=value)
+
+
 # ---- readings that are not sound ----
 
 

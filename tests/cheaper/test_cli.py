@@ -185,7 +185,7 @@ WRONG = {
     ),
     "word": (["explain", "spare", "--workers", "i", "more"], "'more' is no option"),
     "state": (["explain", "spare", "--workers", "ix"], "state[1]: 'x'; allowed: cheaped (C)"),
-    "nobody": (["explain", "spare", "--workers", ""], "workers_max: 0; allowed"),
+    "nobody": (["explain", "spare", "--workers", ""], "workers: none; allowed"),
     "sizes": (["explain", "spare", "--workers", "ii", "--workers", "i"], "readings of 1 workers"),
     "profile": (
         ["explain", "spare", "--workers", "i", "--profile", "uwsgi-2"],

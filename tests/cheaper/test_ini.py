@@ -135,6 +135,8 @@ WRONG = {
     "negative": ("cheaper-rss-limit-soft = -1", '"-1" is no number of bytes, uWSGI reads it as 0'),
     "junk": ("cheaper-overload = many", '"many" is no number of checks, uWSGI reads it as 0'),
     "tail": ("cheaper = 2 # two", '"2 # two" is no number of workers, uWSGI reads it as 2'),
+    "placeholder": ("processes = %(n)", "placeholders are not filled in here; write the number of"),
+    "letter": ("processes = %k", '"%k": placeholders are not filled in here'),
     "hexadecimal": ("cheaper = 0x10", "uWSGI reads it as 0"),
     "unit": ("cheaper-overload = 5s", '"5s" is no number of checks, uWSGI reads it as 5'),
     "no value": ("cheaper-step", "cheaper-step: has no value; write a number of workers"),
@@ -180,6 +182,14 @@ def test_wrong_line_is_named(name):
 def test_what_uwsgi_misreads_is_an_error_in_every_profile_which_is_named(name, profile):
     with pytest.raises(ConfigError, match=rf"\(profile {profile}\)$"):
         Cheapening.from_ini(WRONG[name][0], profile=profile)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_interval_of_nothing_is_a_second(profile):
+    settings = Cheapening.from_ini("check-interval = 0", profile=profile)
+
+    assert settings.rule(4).check_interval_us == 10**6
+    assert settings.to_ini() == ["check-interval = 0"]
 
 
 def test_option_that_uwsgi_2_0_does_not_have_is_an_error_there():

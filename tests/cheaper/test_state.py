@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uwoffload import InvalidArgument
+from uwoffload._bridge import ffi, lib
 from uwoffload.cheaper import (
     PROFILES,
     AlgoBusyness,
@@ -15,8 +16,11 @@ from uwoffload.cheaper import (
     Readings,
     Scaler,
     State,
+    algorithms,
     strategies,
 )
+
+CASES = [(name, profile) for name, info in algorithms().items() for profile in info.profiles]
 
 words = st.lists(st.integers(0, 2**64 - 1), max_size=20)
 
@@ -129,3 +133,15 @@ def test_new_state_is_nothing_and_begin_goes_back_to_a_beginning():
     assert scaler.state != begun
 
     assert scaler.begin(readings).state == begun == scaler.rule.begin(readings)
+
+
+@pytest.mark.parametrize(("name", "profile"), CASES)
+def test_the_core_begins_anew_on_a_state_that_was_used(name, profile):
+    """A host in C keeps its block."""
+    rule = algorithms()[name].make().rule(20, profile=profile)
+    readings = Readings(20).at(10**12).fill(state="b" * 9 + "C" * 11)
+    block = rule.block(State(b"\xff" * rule.state_size))
+
+    assert lib.uwo_scale_begin(rule.cdata, readings.cdata, block, ffi.NULL) == lib.UWO_OK
+
+    assert State(ffi.buffer(block)[:]) == rule.begin(readings)

@@ -130,6 +130,30 @@ def test_a_first_line_that_is_none_leaves_the_next_to_be_the_first():
     assert parse("time,service") is None and parse("5,0.25").stamp_us == 5 * SECOND
 
 
+@pytest.mark.parametrize("first", ["hello world", "a,b", '"one",two'])
+def test_a_first_line_that_says_nothing_is_no_header(first, tmp_path):
+    path = written(tmp_path, first, "1,2", "3,4", name="trace.csv")
+
+    trace = read_trace(path, format="csv")
+
+    assert trace.load.services.tolist() == [2 * SECOND, 4 * SECOND]
+    assert trace.reading.failed == 1
+    assert "say time_column" in trace.reading.failures[0]
+    with pytest.raises(TraceError, match="trace.csv:1: neither times nor known names"):
+        read_trace(path, format="csv", strict=True)
+
+
+def test_a_trace_is_the_same_by_any_name(tmp_path):
+    text = [COMMON.format(second) for second in range(10)]
+    found = [
+        read_trace(written(tmp_path, *text, name=name), law=Exponential(1000)).load
+        for name in ("access.log", "other")
+    ]
+
+    assert np.array_equal(found[0].arrivals, found[1].arrivals)
+    assert np.array_equal(found[0].services, found[1].services)
+
+
 def test_apache_with_micros_is_read():
     trace = read_trace(SAMPLES / "apache_micros.log")
 
@@ -360,6 +384,20 @@ def test_percentiles_of_azure_that_are_none_are_named(tmp_path, names):
 
     with pytest.raises(TraceError, match=r"durations: .*percentile_Average_"):
         read_trace(SAMPLES / "azure_invocations.csv.xz", durations=path)
+
+
+def test_rows_of_durations_that_do_not_parse_are_counted_and_shown(tmp_path):
+    head = "HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum"
+    durations = written(
+        tmp_path, f"{head},percentile_Average_0,percentile_Average_100",
+        "a,b,c,1,1,1,1,BROKEN,2", "a,b,d,1,1,1,1,1,2", name="durations",
+    )  # fmt: skip
+    path = written(tmp_path, "HashOwner,HashApp,HashFunction,Trigger,1", "a,b,c,http,3")
+
+    trace = read_trace(path, durations=durations, law=LAW)
+
+    assert trace.reading.failed == trace.load.meta["failed"] == 1
+    assert "durations:2: " in trace.reading.failures[0]
 
 
 def test_durations_of_azure_beyond_reason_count_as_missing(tmp_path):

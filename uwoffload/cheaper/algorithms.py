@@ -109,13 +109,17 @@ class Algo:
         limits: as in `Rule`; workers_max is that of the readings.
         """
         workers = cdata_of(readings).worker_count
-        key = (workers, *limits.items()) if limits else workers
-        rule = self._rules.get(key)
+        key = (workers, *limits.items(), *map(type, limits.values())) if limits else workers
+        try:
+            rule = self._rules.get(key)
+        except TypeError:  # no hash: no limit either, as the rule will say
+            rule = None
         if rule is None:
+            limits.setdefault("workers_max", workers)
+            rule = self.rule(**limits)
             if len(self._rules) >= RULES_MAX:
                 self._rules.clear()
-            limits.setdefault("workers_max", workers)
-            rule = self._rules[key] = self.rule(**limits)
+            self._rules[key] = rule
         return rule.decide(state, readings, may_spawn=may_spawn)
 
     def to_ini(self) -> list[str]:

@@ -157,6 +157,7 @@ class Cheapening:
         limits: dict[str, Any] = {
             limit.name: self.values.get(limit.name) for limit in LIMITS.values()
         }
+        limits["check_interval"] = limits["check_interval"] or None  # 0 of an ini: one second
         if workers_max is not None:
             limits["workers_max"] = workers_max
         if limits["workers_max"] is None:

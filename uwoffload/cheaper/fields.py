@@ -80,10 +80,9 @@ ROW = ffi.sizeof("struct uwo_worker_reading")
 class Number:
     """An attribute that is a field of the struct at `_c`."""
 
-    __slots__ = ("_column",)
-
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, doc: str) -> None:
         self._column = column
+        self.__doc__ = doc
 
     def __get__(self, owner: Any, kind: type | None = None) -> int:
         if owner is None:

@@ -23,6 +23,7 @@ LIST = "cheaper-algo-list"
 SECTION = "uwsgi"
 IDLE_SINCE = "cheaper-idle", "uwsgi-2.0"  # not known to that release
 ULONG = 2**64 - 1
+PLACEHOLDER = re.compile(r"[%$@]\(|%[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,11 @@ class Reading:
         if not text:
             raise entry.where.error(
                 f"{entry.key}: has no value; write a number of {unit}{self._of_profile()}"
+            )
+        if PLACEHOLDER.search(text):
+            raise entry.where.error(
+                f'{entry.key}: "{text:.40}": placeholders are not filled in here; write the '
+                f"number of {unit}"
             )
         if not re.fullmatch("[0-9]{1,20}", text):
             raise entry.where.error(f"{entry.key}: {_misread(text, unit)}{self._of_profile()}")

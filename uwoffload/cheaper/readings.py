@@ -30,6 +30,10 @@ WORKERS_MAX = 65535
 _SIZE = ffi.sizeof("struct uwo_readings")
 
 
+def _number(name: str, doc: str) -> Number:
+    return Number(READINGS[name], doc)
+
+
 class Readings:
     """What was measured at one check, in a buffer that the core reads as it is.
 
@@ -38,8 +42,9 @@ class Readings:
         readings.fill(state="ibbC", busy_us=[0, 500, 700, 0])
 
     Keep one and write into it at each check: a `Scaler.tick` then copies nothing.
-    All slots are listed, also those that are not running.  `cdata` is the struct
-    of the core, and lives as long as the readings do.
+    All slots are listed, also those that are not running.  What you cannot measure
+    stays 0; which algorithm looks at what is on the page on scaling.  `cdata` is the
+    struct of the core, and lives as long as the readings do.
     """
 
     __slots__ = ("_bytes", "_c", "_rows", "workers")
@@ -69,17 +74,17 @@ class Readings:
             self._place(given)
         assign(self, READINGS, values)
 
-    wall_s = Number(READINGS["wall_s"])  # the clock of the profiles of uWSGI
-    wall_us = Number(READINGS["wall_us"])  # theirs too
-    mono_us = Number(READINGS["mono_us"])  # the clock of profile "fixed"
-    listen_queue = Number(READINGS["listen_queue"])  # connections not yet accepted
-    listen_queue_limit = Number(READINGS["listen_queue_limit"])  # 0: not known
-    waiting = Number(READINGS["waiting"])  # requests accepted that wait for a worker
-    manual = Number(READINGS["manual"])  # + and - since the last reading
-    oldest_wait_us = Number(READINGS["oldest_wait_us"])  # the oldest of `waiting`; 0: nobody
-    arrivals = Number(READINGS["arrivals"])  # accepted or queued since the last reading
-    completions = Number(READINGS["completions"])  # requests answered since then
-    memory_total = Number(READINGS["memory_total"])  # 0: the sum over the workers counts
+    wall_s = _number("wall_s", "Wall clock, whole seconds: the clock of the profiles of uWSGI.")
+    wall_us = _number("wall_us", "Wall clock in microseconds: theirs too.")
+    mono_us = _number("mono_us", "Monotonic clock in microseconds: that of profile fixed.")
+    listen_queue = _number("listen_queue", "Connections not yet accepted.")
+    listen_queue_limit = _number("listen_queue_limit", "How many may be; 0: not known.")
+    waiting = _number("waiting", "Requests accepted that wait for a worker.")
+    manual = _number("manual", "Workers asked for by hand (+) or given up (-), not yet told.")
+    oldest_wait_us = _number("oldest_wait_us", "How long the oldest of `waiting` has waited.")
+    arrivals = _number("arrivals", "Requests accepted or queued since the readings before.")
+    completions = _number("completions", "Requests answered since the readings before.")
+    memory_total = _number("memory_total", "Bytes of all workers together; 0: their sum counts.")
 
     @property
     def cdata(self) -> CData:
@@ -102,7 +107,11 @@ class Readings:
         return "".join(LETTER_OF.get(worker.state, "?") for worker in self.workers)
 
     def at(self, now_us: int) -> Self:
-        """Set all three clocks to so many microseconds."""
+        """Set all three clocks to so many microseconds, as in `at(time.monotonic_ns() // 1000)`."""
+        if not isinstance(now_us, int) or not 0 <= now_us < 2**63:
+            raise InvalidArgument(
+                f"now_us: {now_us!r:.80}; allowed: whole microseconds, time.monotonic_ns() // 1000"
+            )
         self.wall_s, self.wall_us, self.mono_us = now_us // 10**6, now_us, now_us
         return self
 
@@ -183,13 +192,15 @@ class Readings:
         values = {name: value for name, value in found.items() if name != "workers"}
         workers = found.get("workers", "")
         if isinstance(workers, str):
-            return cls(len(workers), **values).fill(state=workers)
-        if not isinstance(workers, Sequence) or not all(isinstance(w, Mapping) for w in workers):
+            if not workers:
+                raise InvalidArgument("workers: none; allowed: a letter or an object for each slot")
+            made = cls(len(workers)).fill(state=workers)
+        elif isinstance(workers, Sequence) and all(isinstance(w, Mapping) for w in workers):
+            made = cls(workers=[_worker_of(number, w) for number, w in enumerate(workers, 1)])
+        else:
             raise InvalidArgument(f"workers: {workers!r:.80}; allowed: a list of objects")
-        return cls(
-            workers=[WorkerReading(**{"number": i, **w}) for i, w in enumerate(workers, 1)],
-            **values,
-        )
+        assign(made, READINGS, values)
+        return made
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
         return type(self).from_dict, (self.to_dict(),)
@@ -206,6 +217,12 @@ class Readings:
         values = "".join(f" {name}={value}" for name, value in values_of(self, READINGS).items())
         letters = self.letters
         return f"<Readings: {letters if len(letters) <= 60 else letters[:57] + '...'}{values}>"
+
+
+def _worker_of(number: int, found: Mapping[str, Any]) -> WorkerReading:
+    made = WorkerReading(found.get("number", number), found.get("state", "idle"))
+    assign(made, WORKER, {k: v for k, v in found.items() if k not in ("number", "state")})
+    return made
 
 
 def _as_buffer(values: Any, typecode: Typecode) -> memoryview[int] | None:

@@ -139,7 +139,7 @@ class Rule:
     @property
     def workers_startup(self) -> int:
         """Workers at the start."""
-        return int(self._c.workers_startup) or self.workers_min
+        return int(lib.uwo_scale_startup(self._c))
 
     @property
     def check_interval_us(self) -> int:

@@ -68,7 +68,7 @@ class Knob:
             allowed = f"0 to {KNOB_MOST} {self.unit}".rstrip()
             raise InvalidArgument(f"{self.name}: {value!r:.80}; allowed: {allowed}")
         note = ""
-        if unusual:
+        if unusual and self.option:
             others = " and ".join(PROFILES[1:])
             note = f'; profile="fixed" (the profiles {others} read it as uWSGI does)'
         raise InvalidArgument(f"{self.name}: {value!r:.80}; allowed: {self.allowed}{note}")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .._core import CData
 
 
+def _number(name: str, doc: str) -> Number:
+    return Number(WORKER[name], doc)
+
+
 class WorkerReading:
     """One worker, as measured.  What a caller cannot measure stays 0.
 
@@ -28,14 +32,14 @@ class WorkerReading:
         self.state = state
         assign(self, WORKER, values)
 
-    number = Number(WORKER["number"])
-    busy_us = Number(WORKER["busy_us"])  # with a request since it exists, the present one included
-    running_time_us = Number(WORKER["running_time_us"])  # the same of finished requests; may wrap
-    in_request = Number(WORKER["in_request"])  # requests it is in now
-    started_s = Number(WORKER["started_s"])  # wall clock of its last start
-    ready_since_us = Number(WORKER["ready_since_us"])  # monotonic
-    rss = Number(WORKER["rss"])
-    pss = Number(WORKER["pss"])  # shared pages divided by their users; 0: not measured
+    number = _number("number", "From 1; each once, in this order.")
+    busy_us = _number("busy_us", "Microseconds with a request so far, the unfinished one included.")
+    running_time_us = _number("running_time_us", "The same of finished requests; never reset.")
+    in_request = _number("in_request", "Requests it is in now.")
+    started_s = _number("started_s", "Wall clock of its last start, in seconds.")
+    ready_since_us = _number("ready_since_us", "Monotonic time from which it could take requests.")
+    rss = _number("rss", "Resident bytes.")
+    pss = _number("pss", "Bytes, shared pages divided by their users; 0: not measured.")
 
     @property
     def state(self) -> str:

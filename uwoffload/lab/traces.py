@@ -104,6 +104,8 @@ def read_trace(
     if kind == "azure":
         table = Durations(Path(durations), strict) if durations else None
         stamps, figures, horizon = calls(where, reading, durations=table, select=select, seed=seed)
+        if table:
+            reading.join(table.reading)
         rows = _Rows(stamps, figures)
         leave_out(figures, reading)
         reading.note("calls of a minute are spread over it by chance")
@@ -222,7 +224,7 @@ def _guess_unit(figures: Floats, unknown: Bools, kind: str, reading: Reading) ->
 def _load(
     path: Path, kind: str, rows: _Rows, reading: Reading, law: Law | None, seed: int, horizon: int
 ) -> Load:
-    streams = Streams(seed, path.name)
+    streams = Streams(seed, "trace")  # the same figures whatever the file is called
     arrivals = rows.stamps
     if rows.spread_us > 1:
         rng = streams.generator(ARRIVALS)

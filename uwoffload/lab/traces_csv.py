@@ -95,6 +95,9 @@ class Table:
         """Find the columns; whether this line is a header."""
         names = [_named(field) for field in fields]
         header = not any(_is_time(field.strip()) for field in fields)
+        some_known = not (_TIMES | _SERVICES).isdisjoint(name for name, _ in names)
+        if header and not some_known and self._wanted == (None, None):
+            raise ValueError("neither times nor known names of columns (say time_column)")
         known = [name for name, _ in names] if header else []
         raw = [field.strip().lower() for field in fields] if header else []
         time, service = (self._column(wanted, known, raw, fields) for wanted in self._wanted)

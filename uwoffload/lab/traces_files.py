@@ -52,6 +52,11 @@ class Reading:
         if len(self.failures) < SHOWN:
             self.failures.append(text)
 
+    def join(self, other: Reading) -> None:
+        """What failed in another file of the same trace."""
+        self.failed += other.failed
+        self.failures = (self.failures + other.failures)[:SHOWN]
+
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
