@@ -126,6 +126,8 @@ static const double share_at[] = { 1000,   720.932, 504.539, 341.748, 223.361, 1
 static const double log_at[] = { 0.0,     -0.3272, -0.6841, -1.0737, -1.499, -1.963,
                                  -2.4688, -3.019,  -3.6163, -4.263,  -4.961 };
 
+enum { SHARES = sizeof(share_at) / sizeof(*share_at), LOGS = sizeof(log_at) / sizeof(*log_at) };
+
 static double target_beta(const struct sample *sample, double load)
 {
     double wait_us = (double)sample->knob[KNOB_WAIT_P99] * 1000;
@@ -136,12 +138,12 @@ static double target_beta(const struct sample *sample, double load)
         const double hundredth = -4.60517;
         double fall = arith_root(load) * wait_us / sample->service_us / 4;
 
-        while (log_at[i] - i * fall > hundredth)
+        while (i < LOGS - 1 && log_at[i] - i * fall > hundredth)
             i++;
         double above = log_at[i - 1] - (i - 1) * fall, below = log_at[i] - i * fall;
         return (i - 1 + (above - hundredth) / (above - below)) / 4;
     }
-    while (share_at[i] > share)
+    while (i < SHARES - 1 && share_at[i] > share)
         i++;
     return (i - 1 + (share_at[i - 1] - share) / (share_at[i - 1] - share_at[i])) / 4;
 }

@@ -319,6 +319,31 @@ def test_workers_at_the_start_are_between_the_minimum_and_the_maximum_as_there(g
     assert rule.workers_startup == startup
 
 
+class Mine(AlgoSpare):
+    """As somebody may derive one."""
+
+
+def test_class_of_your_own_stays_one():
+    made = Mine(check_interval_overload=7)
+
+    assert type(pickle.loads(pickle.dumps(made))) is type(copy.copy(made)) is Mine
+    assert pickle.loads(pickle.dumps(made)).knobs == made.knobs
+
+
+def test_pure_call_sees_another_profile():
+    algo, found = AlgoSpare(), Readings(3).at(10**12)
+    algo.decide(None, found)
+    algo.profile = "uwsgi-2.1"
+
+    assert algo.decide(None, found) == AlgoSpare(profile="uwsgi-2.1").decide(None, found)
+
+
+def test_manual_has_the_setter_of_the_others():
+    algo = cheaper.AlgoManual()
+
+    assert algo.set_basic_params() is algo
+
+
 # ---- the pure call ----
 
 

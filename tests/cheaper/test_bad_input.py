@@ -103,7 +103,7 @@ MADE_WRONG = {
     "interval nan": (lambda: AlgoSpare().rule(4, check_interval=float("nan")), r"check_interval: "),
     "interval, uwsgi": (
         lambda: AlgoSpare().rule(4, check_interval=0.5, profile="uwsgi-2.1"),
-        r"check_interval_ms is 500: profile uwsgi-2.1 has whole seconds",
+        r"check_interval: 0.5; allowed: whole seconds from 1 to 86400 \(profile uwsgi-2.1\)",
     ),
     "soft": (lambda: AlgoSpare().rule(4, rss_soft=-1), r"rss_soft: -1; allowed: an int .* bytes"),
     "hard alone": (

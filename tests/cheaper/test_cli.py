@@ -87,11 +87,16 @@ def test_explain_of_workers_that_change(command):
     assert [row[2] for row in rows(output)] == ["bbC", "bbb", "iib"]
 
 
-def test_explain_takes_who_is_shown_busy_for_busy(command):
+def test_explain_takes_who_is_shown_busy_for_busy(command, tmp_path):
     """There are no counters in a word: what is measured by them is not an idle pool."""
     _, output, _ = command("explain", "busyness", "--workers", "bbbbCCCC", "--ticks", "3")
 
     assert rows(output)[-1][4:6] == ["+1", "5"]
+
+    path = tmp_path / "readings.jsonl"
+    path.write_text('{"workers": "bbbbCCCC", "wall_s": 0}\n' * 3)
+    _, same, _ = command("explain", "busyness", "--readings", str(path))
+    assert rows(same) == rows(output)
 
     load = "--queue", "4", "--waiting", "3", "--arrivals", "50", "--completions", "40"
     _, output, _ = command("explain", "target", "--workers", "iibbbCCC", *load)

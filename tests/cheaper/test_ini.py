@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uwoffload import ConfigError
+from uwoffload import ConfigError, InvalidArgument
 from uwoffload.cheaper import (
     PROFILES,
     AlgoBusyness,
@@ -182,6 +182,19 @@ def test_wrong_line_is_named(name):
 def test_what_uwsgi_misreads_is_an_error_in_every_profile_which_is_named(name, profile):
     with pytest.raises(ConfigError, match=rf"\(profile {profile}\)$"):
         Cheapening.from_ini(WRONG[name][0], profile=profile)
+
+
+def test_interval_of_half_a_second_is_ours_alone():
+    settings = Cheapening(check_interval=0.5)
+
+    assert settings.to_ini() == ["check-interval = 0.5"]
+    assert Cheapening.from_ini(settings.to_ini()) == settings
+    with pytest.raises(ConfigError, match="^ini:1: check-interval: 0.0001; allowed: seconds from"):
+        Cheapening.from_ini("check-interval = 0.0001")
+    with pytest.raises(ConfigError, match='"0.5" is no number of s, uWSGI reads it as 0'):
+        Cheapening.from_ini(settings.to_ini(), profile="uwsgi-2.1")
+    with pytest.raises(InvalidArgument, match="check_interval: 0.5; allowed: whole seconds from"):
+        Cheapening(check_interval=0.5, profile="uwsgi-2.1")
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from array import array
+from struct import pack
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from uwoffload.cheaper import (
     PROFILES,
     AlgoBusyness,
     AlgoSpare,
+    AlgoTarget,
     Readings,
     Scaler,
     State,
@@ -20,6 +23,7 @@ from uwoffload.cheaper import (
     strategies,
 )
 
+HEAD_SEEN = 2  # a word of every state: the clock of the readings before; see cheaper.h
 CASES = [(name, profile) for name, info in algorithms().items() for profile in info.profiles]
 
 words = st.lists(st.integers(0, 2**64 - 1), max_size=20)
@@ -145,3 +149,32 @@ def test_the_core_begins_anew_on_a_state_that_was_used(name, profile):
     assert lib.uwo_scale_begin(rule.cdata, readings.cdata, block, ffi.NULL) == lib.UWO_OK
 
     assert State(ffi.buffer(block)[:]) == rule.begin(readings)
+
+
+DOUBLES = st.sampled_from([1e308, -1e308, float("inf"), float("nan"), 1e-308, 1.0, 0.0, -1.0])
+ANY = st.integers(0, 2**64 - 1) | DOUBLES.map(lambda x: int.from_bytes(pack("<d", x), "little"))
+
+
+@pytest.mark.parametrize(("name", "profile"), CASES)
+@given(data=st.data())
+def test_damaged_state_breaks_nothing(name, profile, data):
+    """It may come from a file: whatever its words are, the rule around the algorithm holds."""
+    scaler = Scaler(name, workers_max=8, workers_min=2, profile=profile)
+    if name == "target" and data.draw(st.booleans()):
+        scaler = Scaler(AlgoTarget(wait_p99=100), workers_max=8, workers_min=2)
+    now, readings = 10**15, Readings(8, arrivals=10**9, completions=5, waiting=3)
+    scaler.tick(readings.at(now))
+    words = list(scaler.state.words)
+    for place, value in data.draw(st.dictionaries(st.integers(1, len(words) - 1), ANY)).items():
+        words[place] = value
+    if profile == "fixed":
+        words[HEAD_SEEN] = now
+    scaler.state = State(array("Q", words).tobytes())
+
+    for seconds in range(1, 6):
+        letters = data.draw(st.text("Cibsz", min_size=8, max_size=8))
+        readings.at(now + seconds * 10**6).fill(state=letters)
+        verdict = scaler.tick(readings)
+
+        assert all(letters[number - 1] in "Cz" for number in verdict.start)
+        assert all(letters[number - 1] in "is" for number in verdict.stop)

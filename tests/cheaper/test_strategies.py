@@ -141,6 +141,11 @@ def obedient(state, readings):
 
 
 LIES = {
+    "memory": (
+        "bbCC",
+        lambda v: v._replace(delta=1, start=(3,), memory="rss_soft"),
+        "nothing above a memory limit",
+    ),
     "above the maximum": ("iiii", lambda v: v._replace(start=(5,)), "lowest free slots"),
     "both at once": ("iiiC", lambda v: v._replace(start=(4,), stop=(1,)), "at once"),
     "not the lowest": ("iCCC", lambda v: v._replace(start=(3,), delta=1), "the lowest free slots"),

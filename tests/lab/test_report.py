@@ -19,12 +19,15 @@ from uwoffload.lab.cases import BOUNDS, seeded
 from uwoffload.lab.charts import bins, chart
 from uwoffload.lab.compare import Comparison, compare
 from uwoffload.lab.fronts import Point
+from uwoffload.lab.page import DARK
 from uwoffload.lab.plots import Run, watch
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.progress import progress
-from uwoffload.lab.report import HEAD, report
+from uwoffload.lab.report import HEAD, report, row
 from uwoffload.lab.rules import parse
-from uwoffload.lab.tables import line, milliseconds, number, percent, show
+from uwoffload.lab.simulate import simulate
+from uwoffload.lab.svg import GROUND, INK, NAME_WIDTH, SERIES, looks
+from uwoffload.lab.tables import count, line, milliseconds, number, percent, show
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +105,7 @@ def text(comparison, runs, tmp_path_factory) -> str:
         runs,
         title="A <test> & more",
         wait_target_us=100_000,
-        facts={"command": "uwoffload lab run --seed 3 'a<b'", "seed": "0"},
+        facts={"command": "uwoffload lab run --seed 3 'a<b'", "seed": "0", "pool": POOL},
         tried={"spare": [Point(100, 0.1, "spare"), Point(200, 0.0, "spare:x")]},
         chosen=Point(200, 0.0, "spare:x"),
         settings={"Chosen": "cheaper-algo = spare"},
@@ -183,6 +186,7 @@ def test_it_can_be_run_again(text):
 
     for words in ("uwoffload lab run --seed 3", "seed", "version", "uwoffload 0."):
         assert words in page.text
+    assert "Pool(workers_max=10, workers_min=2)" in page.text  # only what differs
 
 
 def test_colours_are_those_of_the_page(text):
@@ -196,6 +200,123 @@ def test_colours_are_those_of_the_page(text):
     assert {"--ink", "--pale", "--c0", "--c1", "--c2"} <= used
     assert all(f"{name}:" in light and f"{name}:" in dark for name in used)
     assert "#22272e" not in svgs
+
+
+ALGORITHMS = ("spare", "spare2", "backlog", "busyness", "target")
+MANY = {
+    "tuned": [*(f"{one}:workers_min=3" for one in ALGORITHMS), *ALGORITHMS],
+    "one algorithm": [f"static:{size}" for size in range(1, 33)],
+    "more than the colours": [f"rule{index // 2}.py:rule{index}" for index in range(32)],
+}
+
+
+@pytest.mark.parametrize("rules", MANY.values(), ids=MANY)
+def test_no_two_rules_look_alike(rules):
+    """
+    Neither as points nor as lines.
+    """
+    found = looks(rules).values()
+
+    assert len({(one.color, one.marker, one.filled) for one in found}) == len(rules)
+    assert len({(one.color, str(one.dashes)) for one in found}) == len(rules)
+
+
+def test_an_algorithm_keeps_its_colour():
+    """
+    Tuned and as it comes: filled and open, solid and dashed; no other algorithm has that colour.
+    """
+    found = looks(MANY["tuned"])
+    for one in ALGORITHMS:
+        tuned, plain = found[f"{one}:workers_min=3"], found[one]
+        assert tuned.color == plain.color
+        assert tuned.filled and not plain.filled
+        assert tuned.dashes != plain.dashes
+    assert len({one.color for one in found.values()}) == len(ALGORITHMS)
+
+
+def test_a_rule_looks_the_same_in_every_picture(text):
+    """
+    Named in its colour over time, drawn in it in the search and on the front.
+    """
+    spare, static, _ = looks(RULES).values()
+    search, *others = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    variable = {one: f"var(--c{SERIES.index(one.color)})" for one in (spare, static)}
+
+    assert variable[spare] in search
+    assert variable[static] not in search
+    assert all(variable[one] in svg for one in (spare, static) for svg in others)
+
+
+def test_long_names_are_numbered(text):
+    """
+    In pictures the number of the line stands for the knobs; the table has all of them.
+    """
+    page = Page(text)
+    pictures = Page("".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))).text
+
+    assert "busyness #3" in pictures
+    assert "busy_max" not in pictures
+    assert RULES[2] in page.text.replace(", ", ",")
+    assert all(len(one.name) <= NAME_WIDTH for one in looks([*RULES, "x" * 60 + ".py:f"]).values())
+
+
+def test_a_long_heading_can_break(comparison, tmp_path):
+    """
+    Behind each comma.
+    """
+    path = tmp_path / "report.html"
+    settings = {f"Chosen: {RULES[2]}": "cheaper-algo = busyness"}
+    report(path, comparison, {}, wait_target_us=100_000, facts={}, settings=settings)
+
+    assert "busy_max=70,<wbr>busy_min=20" in re.findall("<h2>.*</h2>", path.read_text())[0]
+
+
+# What is left of red, green and blue for eyes without one kind of cones (Machado 2009).
+EYES = {
+    "all": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+TO_XYZ = [[0.4339, 0.3762, 0.1899], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]]
+
+
+def linear(colors):
+    """Light, out of `#rrggbb`."""
+    parts = np.array([[int(one[at : at + 2], 16) / 255 for at in (1, 3, 5)] for one in colors])
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def seen(colors, eyes):
+    """Where they stand in CIELAB: distances are those that are seen, 2 can just be told apart."""
+    xyz = np.clip(linear(colors) @ np.transpose(EYES[eyes]), 0, 1) @ np.transpose(TO_XYZ)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("colors", [SERIES, DARK], ids=["light", "dark"])
+def test_colours_can_be_told_apart_by_all_eyes(colors, eyes):
+    """
+    Ten times as far from each other as has to be.
+    """
+    places = seen(colors, eyes)
+    gaps = np.linalg.norm(places[:, None] - places, axis=2)
+
+    assert len(SERIES) == len(DARK)
+    assert gaps[np.triu_indices(len(colors), 1)].min() > 20
+
+
+@pytest.mark.parametrize(
+    ("colors", "ground"), [([*SERIES, INK], GROUND), (DARK, "#14181d")], ids=["light", "dark"]
+)
+def test_colours_stand_out_from_the_ground(colors, ground):
+    """
+    3 to 1 is what WCAG asks of graphics.
+    """
+    light = linear([*colors, ground]) @ TO_XYZ[1] + 0.05
+
+    assert min(np.maximum(light[:-1], light[-1]) / np.minimum(light[:-1], light[-1])) >= 3
 
 
 def test_a_report_of_one_run_without_pictures_over_time(comparison, tmp_path):
@@ -233,6 +354,7 @@ def series():
         ready=np.full(count, 4),
         demand=np.linspace(0, 8, count),
         queue=np.where(np.arange(count) == 700, 55, 0),
+        queue_max=61,  # between two checks
     )
 
 
@@ -246,7 +368,7 @@ def test_a_chart_is_as_wide_as_the_terminal(series, width, ascii_only):
 
     assert max(map(len, drawn.splitlines())) <= width
     assert drawn.isascii() == ascii_only
-    assert "longest queue 55" in drawn
+    assert "longest queue 61" in drawn
     assert "1,000 s" in drawn
 
 
@@ -259,6 +381,17 @@ def test_a_chart_shows_demand_rise_over_the_workers(series):
     assert "o" in rows[0][-8:]
     assert "o" not in rows[0][:20]
     assert "o" in rows[7][:20]
+
+
+def test_the_longest_queue_of_the_chart_is_that_of_the_table():
+    """
+    The series holds the queue of the checks; it was longer between two of them.
+    """
+    load = seeded("steady", [0], horizon=120)[0].make()
+    result = simulate(load, parse("target").build(POOL), POOL, series=True)
+
+    assert result.series.queue.max() < result.queue_max
+    assert f"longest queue {result.queue_max}" in chart(result.series, width=80)
 
 
 def test_a_short_run_is_stretched():
@@ -339,7 +472,7 @@ def test_a_table_fits_a_narrow_terminal(rich, names, monkeypatch):
     lines = file.getvalue().splitlines()
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", text).rstrip() for text in lines]
     assert all(len(text) <= 66 for text in plain)
-    for words in (*head, *(str(cell) for row in rows for cell in row)):
+    for words in (*head, *(str(cell) for cells in rows for cell in cells)):
         assert any(words in text for text in plain), words
 
 
@@ -353,6 +486,28 @@ def test_numbers_have_the_digits_that_matter(value, words):
     No exponent, thousands apart.
     """
     assert number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "runs", "words"),
+    [(61.0, 1, "61"), (1394, 1, "1,394"), (61.0, 4, "61.0"), (1322.46, 2, "1,322.5"), (0, 5, "0"),
+     (0.01, 100, "<0.1"), (math.nan, 1, "-")],
+)  # fmt: skip
+def test_counts_of_one_run_are_whole(value, runs, words):
+    """
+    Means of several have a tenth; what is not none is never shown as none.
+    """
+    assert count(value, runs) == words
+
+
+def test_a_line_of_one_run_counts_in_whole_numbers(comparison):
+    """
+    Longest queue, rejected, starts and flaps.
+    """
+    one = Comparison([record for record in comparison.records if record["seed"] == 0])
+
+    assert not any("." in cell for line in one.summary() for cell in row(line)[5:9])
+    assert any("." in cell for line in comparison.summary() for cell in row(line)[5:9])
 
 
 def test_shares_and_waits_have_their_units():

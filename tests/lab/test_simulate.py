@@ -62,7 +62,7 @@ def plain(result: Any) -> dict[str, Any]:
     if result.waits is not None:
         found["waits"] = result.waits.tolist()
     if result.series is not None:
-        found |= {name: array.tolist() for name, array in vars(result.series).items()}
+        found |= {name: np.asarray(array).tolist() for name, array in vars(result.series).items()}
     return found
 
 

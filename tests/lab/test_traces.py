@@ -130,6 +130,12 @@ def test_a_first_line_that_is_none_leaves_the_next_to_be_the_first():
     assert parse("time,service") is None and parse("5,0.25").stamp_us == 5 * SECOND
 
 
+def test_a_port_in_front_of_the_time_is_no_time():
+    line = COMMON.format(1) + ' "-" "curl" example.com 443 0.125'
+
+    assert common(line).figure == 0.125
+
+
 @pytest.mark.parametrize("first", ["hello world", "a,b", '"one",two'])
 def test_a_first_line_that_says_nothing_is_no_header(first, tmp_path):
     path = written(tmp_path, first, "1,2", "3,4", name="trace.csv")

@@ -109,7 +109,9 @@ class Algo:
         limits: as in `Rule`; workers_max is that of the readings.
         """
         workers = cdata_of(readings).worker_count
-        key = (workers, *limits.items(), *map(type, limits.values())) if limits else workers
+        key: tuple[object, ...] = workers, self.profile
+        if limits:
+            key += *limits.items(), *map(type, limits.values())
         try:
             rule = self._rules.get(key)
         except TypeError:  # no hash: no limit either, as the rule will say
@@ -148,7 +150,10 @@ class Algo:
         return hash(self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.name, self.profile, self.given, self.switched)
+        own = type(self) if type(self) is not Algo.class_of(self.name) else None
+        if own is not None and own.__module__ == Algo.__module__:
+            own = None  # made by `named`
+        return _restore, (own, self.name, self.profile, self.given, self.switched)
 
     def __repr__(self) -> str:
         given: dict[str, object] = {**self.given, **self.switched}
@@ -159,9 +164,13 @@ class Algo:
 
 
 def _restore(
-    name: str, profile: str | None, given: dict[str, int], switched: dict[str, bool]
+    own: type[Algo] | None,
+    name: str,
+    profile: str | None,
+    given: dict[str, int],
+    switched: dict[str, bool],
 ) -> Algo:
-    made = Algo.named(name, profile=profile)
+    made = own(profile=profile) if own else Algo.named(name, profile=profile)
     made.given.update(given)
     made.switched.update(switched)
     return made
@@ -239,6 +248,10 @@ class AlgoManual(Algo):
     """Only by hand."""
 
     name = "manual"
+
+    def set_basic_params(self) -> Self:
+        """It has none."""
+        return self
 
 
 class AlgoTarget(Algo):

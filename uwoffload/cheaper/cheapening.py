@@ -110,7 +110,7 @@ class Cheapening:
             if value is not None
         }
         if check_interval is not None:
-            milliseconds(check_interval)
+            milliseconds(check_interval, self.profile)
         found["check_interval"] = check_interval
         found["spawn_on_request"] = spawn_on_request
         return self._update(found)

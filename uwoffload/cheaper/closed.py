@@ -183,6 +183,8 @@ def check_step(step: Step, scaler: Scaler) -> None:
     _claim(starts == startable[: len(starts)], "the lowest free slots are started", step)
     _claim(stops == oldest[: len(stops)], "the idle workers that started first are stopped", step)
     _claim(after <= rule.workers_max, "never above the maximum", step)
+    alone = fixed and not active(readings)  # one, or it would not come back
+    _claim(not verdict.memory or len(starts) <= alone, "nothing above a memory limit", step)
     if fixed:
         _claim(not stops or after >= rule.workers_min, "never stopped below the minimum", step)
         _claim(verdict.delta == len(starts) - len(stops), "delta says what is done", step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Step:
         letters = readings.letters
         return (
             number,
-            f"{readings.mono_us / 1e6:g}",
+            f"{_time_of(readings) / 1e6:g}",
             letters if len(letters) <= LETTERS_SHOWN else letters[: LETTERS_SHOWN - 3] + "...",
             _queue(readings),
             f"{verdict.delta:+d}" if verdict.fired else "no check",
@@ -61,28 +61,37 @@ class Step:
         )
 
 
-def explain(rule: Rule, ticks: Iterable[Readings], *, watched: bool = False) -> Iterator[Step]:
+def explain(rule: Rule, ticks: Sequence[Readings]) -> Iterator[Step]:
     """One step for each readings, from a rule that begins at the first of them.
 
     Readings without a time follow one check interval after those before.  The profiles of
-    uWSGI only arm at their first call; it is made here one interval ahead.  watched: the readings
-    tell only the state of each worker; who is busy has been so since the check before, and the
-    rule begins one interval ahead in every profile.
+    uWSGI only arm at their first call; it is made here one interval ahead.  Readings that tell
+    only the state of each worker are taken at their word: who is busy has been so since the check
+    before, and the rule begins one interval ahead in every profile.
     """
     scaler = Scaler(rule)
     interval, now = rule.check_interval_us, BEGIN_US
+    uncounted = not any(map(_counts, {id(readings): readings for readings in ticks}.values()))
     busy_us = [0] * rule.workers_max
     for number, readings in enumerate(ticks):
-        if not (readings.mono_us or readings.wall_us or readings.wall_s):
+        if not _time_of(readings):
             readings = readings.copy().at(now)
-        if number == 0 and (watched or rule.profile != FIXED):
+        now = _time_of(readings) + interval
+        if number == 0 and (uncounted or rule.profile != FIXED):
             _arm(scaler, readings, interval)
-        if watched and readings.workers_max == rule.workers_max:
+        if uncounted and readings.workers_max == rule.workers_max:
             for at, worker in enumerate(readings.workers):
                 busy_us[at] += interval if worker.state == "busy" else 0
-            readings.fill(busy_us=busy_us)
-        now = (readings.mono_us or readings.wall_us or readings.wall_s * 10**6) + interval
+            readings = readings.copy().fill(busy_us=busy_us)
         yield Step(readings, scaler.tick(readings))
+
+
+def _counts(readings: Readings) -> bool:
+    return any(worker.busy_us or worker.running_time_us for worker in readings.workers)
+
+
+def _time_of(readings: Readings) -> int:
+    return readings.mono_us or readings.wall_us or readings.wall_s * 10**6
 
 
 def _arm(scaler: Scaler, readings: Readings, interval_us: int) -> None:

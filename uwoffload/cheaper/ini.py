@@ -13,7 +13,8 @@ from ..config.text import Where
 from ..config.values import FACTORS, FALSE
 from ..errors import InvalidArgument
 from .readings import WORKERS_MAX
-from .table import Algorithm, Knob, algorithms, find, near
+from .rule import milliseconds
+from .table import FIXED, Algorithm, Knob, algorithms, find, near
 
 if TYPE_CHECKING:
     from .algorithms import Algo
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 ALGO = "cheaper-algo"
 LIST = "cheaper-algo-list"
 SECTION = "uwsgi"
+SPLIT = "check-interval", FIXED  # uWSGI knows whole seconds only
+DECIMAL = re.compile(r"[0-9]{1,9}\.[0-9]+")
 IDLE_SINCE = "cheaper-idle", "uwsgi-2.0"  # not known to that release
 ULONG = 2**64 - 1
 PLACEHOLDER = re.compile(r"[%$@]\(|%[a-zA-Z]")
@@ -130,6 +133,9 @@ class Reading:
             self._take_knob(entry, self._knobs[key])
         elif key in LIMITS:
             limit = LIMITS[key]
+            if (key, self.profile) == SPLIT and DECIMAL.fullmatch(entry.value or ""):
+                self.limits[limit.name] = self._seconds(entry)
+                return
             value = self._number(entry, lambda v: _in_range(v, limit), limit.unit)
             self.limits[limit.name] = value
         elif key in FLAGS:
@@ -139,6 +145,14 @@ class Reading:
             self.switched[name] = (entry.value or "").lower() not in FALSE
         elif key != ALGO:
             self._refuse(entry)
+
+    def _seconds(self, entry: Entry) -> float:
+        try:
+            milliseconds(float(entry.value or ""), self.profile)
+        except InvalidArgument as error:
+            _, _, rest = str(error).partition(": ")
+            raise entry.where.error(f"{entry.key}: {rest}{self._of_profile()}") from None
+        return float(entry.value or "")
 
     def _take_knob(self, entry: Entry, knob: Knob) -> None:
         if (entry.key, self.profile) == IDLE_SINCE:

@@ -109,7 +109,7 @@ class Rule:
                     "workers_step", workers_step, 0, most, usual_step(algorithm.number, workers_max)
                 ),
                 "workers_startup": optional("workers_startup", workers_startup, 0, most, 0),
-                "check_interval_ms": milliseconds(check_interval),
+                "check_interval_ms": milliseconds(check_interval, profile),
                 "rss_soft": optional("rss_soft", rss_soft, 0, _BYTES_MOST, 0, " bytes"),
                 "rss_hard": optional("rss_hard", rss_hard, 0, _BYTES_MOST, 0, " bytes"),
                 "knob": knobs + [0] * (KNOBS_MAX - len(knobs)),
@@ -233,15 +233,19 @@ def optional(name: str, value: object, least: int, most: int, default: int, unit
     raise InvalidArgument(f"{name}: {value!r:.80}; allowed: an int from {least} to {most}{unit}")
 
 
-def milliseconds(seconds: object) -> int:
+def milliseconds(seconds: object, profile: str = FIXED) -> int:
+    """Of an interval between two checks; None is 0, "not given".  Raises InvalidArgument."""
     if seconds is None:
         return 0
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if number and 0.001 <= seconds <= _INTERVAL_MOST:  # type: ignore[operator]
-        return round(seconds * 1000)  # type: ignore[operator]
-    raise InvalidArgument(
-        f"check_interval: {seconds!r:.80}; allowed: seconds from 0.001 to {_INTERVAL_MOST:g}"
-    )
+        found = round(seconds * 1000)  # type: ignore[operator]
+        if profile == FIXED or found % 1000 == 0:
+            return found
+    allowed = f"seconds from 0.001 to {_INTERVAL_MOST:g}"
+    if profile != FIXED:
+        allowed = f"whole seconds from 1 to {_INTERVAL_MOST:g} (profile {profile})"
+    raise InvalidArgument(f"check_interval: {seconds!r:.80}; allowed: {allowed}")
 
 
 def cdata_of(readings: object) -> CData:

@@ -37,8 +37,8 @@ VALUES = {
 EPILOGUE = """
 Knobs are given as options: --check-interval-overload 5.  --workers is a word, one letter per
 slot: i idle, b busy, s starting, D draining, C cheaped, z dead; repeated, it is the next check.
-Who is busy there has been so since the check before.  4+3 in the column queue: 4 connections in
-the listen queue, and 3 requests that wait.
+Who is busy there has been so since the check before, unless a file has busy_us.  4+3 in the
+column queue: 4 connections in the listen queue, and 3 requests that wait.
 FILE has an object per check, {"workers": "iibC", "listen_queue": 3} or with a list of objects
 under "workers"; "-" is the standard input.
 """
@@ -102,7 +102,6 @@ def run_explain(options: argparse.Namespace) -> int:
     from ..cheaper.table import find
 
     limits = {name: getattr(options, name) for name, _, _ in LIMITS.values()}
-    watched = options.readings is None
     with usage():
         info = find(options.algorithm)
         algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
@@ -112,11 +111,10 @@ def run_explain(options: argparse.Namespace) -> int:
         rule = algo.rule(ticks[0].workers_max, **limits)
     with usage() if options.workers else of_file(options.readings):
         if options.json:
-            for step in explain(rule, ticks, watched=watched):
+            for step in explain(rule, ticks):
                 print(json.dumps(step.to_dict()))
             return 0
-        steps = explain(rule, ticks, watched=watched)
-        rows = [step.cells(number) for number, step in enumerate(steps, 1)]
+        rows = [step.cells(number) for number, step in enumerate(explain(rule, ticks), 1)]
     print(f"{info.name}, profile {options.profile}: {info.summary}")
     given = ", ".join(f"{name} {value}" for name, value in algo.knobs.items())
     limits["workers_max"] = ticks[0].workers_max

@@ -178,11 +178,11 @@ def json_file(
     return stack.enter_context(path.open("w", encoding="utf-8"))
 
 
-def facts_of(given: argparse.Namespace, pool: Pool) -> dict[str, str]:
+def facts_of(given: argparse.Namespace, pool: Pool) -> dict[str, object]:
     """How to run it again."""
     return {
         "command": f"uwoffload {shlex.join(sys.argv[1:])}",
-        "pool": repr(pool),
+        "pool": pool,
         "seeds" if given.seeds > 1 else "seed": ", ".join(
             str(given.seed + index) for index in range(given.seeds)
         ),

@@ -39,7 +39,9 @@ def bins(values: Any, count: int, reduce: Callable[[Any], Any] = np.mean) -> lis
 
 
 def chart(series: Any, *, width: int = 0, rows: int = ROWS, ascii_only: bool | None = None) -> str:
-    """Draw the series of a `Result`: `t` in seconds, `ready`, `demand`, `queue`.
+    """Draw the series of a `Result`: `t` in seconds, `ready`, `demand`, `queue`, `queue_max`.
+
+    The bars are of the checks; between them the queue may be longer: `queue_max` counts all.
 
     The width is that of the terminal, and ASCII where its encoding has no blocks, unless given.
     """
@@ -66,7 +68,8 @@ def chart(series: Any, *, width: int = 0, rows: int = ROWS, ascii_only: bool | N
     highest = max(queue)
     bars = "".join(steps[round(length / (highest or 1) * (len(steps) - 1))] for length in queue)
     lines.append(f"queue |{bars}".rstrip())
-    lines.append(below(float(series.t[-1]) if len(series.t) else 0.0, highest, columns))
+    seconds = float(series.t[-1]) if len(series.t) else 0.0
+    lines.append(below(seconds, series.queue_max, columns))
     return "\n".join(lines)
 
 
@@ -77,7 +80,7 @@ def cell(filled: float, demand: float, steps: str, dot: str) -> str:
     return steps[min(max(round(filled * (len(steps) - 1)), 0), len(steps) - 1)]
 
 
-def below(seconds: float, highest: float, columns: int) -> str:
+def below(seconds: float, queue_max: int, columns: int) -> str:
     """The line under the chart."""
-    left, right = f"0 s; longest queue {highest:.0f}", f"{seconds:,.0f} s"
+    left, right = f"0 s; longest queue {queue_max:,}", f"{seconds:,.0f} s"
     return " " * MARGIN + left + " " * max(columns - len(left) - len(right), 1) + right

@@ -8,7 +8,7 @@ from html import escape
 from .svg import SERIES
 from .tables import is_number
 
-DARK = ("#5db2f0", "#ff9457", "#3fcfa5", "#de85cf", "#e6be4a", "#939eff", "#ff7f93", "#a7b4c0")
+DARK = ("#349ffb", "#d82048", "#56f890", "#e857a6", "#d69636", "#734fff", "#bdeed8", "#ffe337")
 
 NO_BREAK = "\N{NON-BREAKING HYPHEN}"
 
@@ -20,25 +20,28 @@ CSS = """
  DARK_SERIES } }
 :root { color-scheme: light dark; }
 * { box-sizing: border-box; }
-body { margin: 2rem auto; padding: 0 1.25rem; max-width: 72rem; background: var(--ground);
+body { margin: 2rem auto; padding: 0 1.25rem; max-width: 80rem; background: var(--ground);
  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; }
+h1, h2, p, figcaption, summary { overflow-wrap: anywhere; }
 p, dl { max-width: 50rem; }
 p.note { color: var(--soft); }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; min-width: 38rem; height: auto; display: block; }
 svg text { font-family: system-ui, sans-serif !important; }
 figure { margin: 1rem 0; }
 figcaption { color: var(--soft); font-size: .9rem; max-width: 50rem; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .55rem; text-align: left; border-bottom: 1px solid var(--pale); }
+table { border-collapse: collapse; font-size: .82rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .45rem; text-align: left; border-bottom: 1px solid var(--pale); }
 td { white-space: nowrap; }
-td:first-child { white-space: normal; min-width: 7rem; }
+td:first-child { white-space: normal; min-width: 9rem; }
+td small { display: block; color: var(--soft); font-size: .72rem; font-weight: 400; }
 th { font-weight: 600; vertical-align: bottom; }
 .n { text-align: right; }
 tr.best td:first-child { font-weight: 600; }
-pre { background: var(--panel); padding: .8rem 1rem; overflow-x: auto; font-size: .86rem; }
+pre { background: var(--panel); padding: .8rem 1rem; font-size: .86rem; white-space: pre-wrap;
+ overflow-wrap: anywhere; }
 dt { font-weight: 600; margin-top: .4rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 summary { cursor: pointer; font-size: 1.2rem; font-weight: 600; margin: 1.6rem 0 .4rem; }
@@ -66,21 +69,27 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 def note(text: str) -> str:
     """A paragraph."""
-    return f'<p class="note">{escape(text)}</p>'
+    return f'<p class="note">{breakable(text)}</p>'
 
 
 def heading(text: str) -> str:
     """Of a section."""
-    return f"<h2>{escape(text)}</h2>"
+    return f"<h2>{breakable(text)}</h2>"
+
+
+def breakable(text: str) -> str:
+    """A line may end behind each comma, as of a rule with many knobs."""
+    return escape(text).replace(",", ",<wbr>")
 
 
 def figure(svg: str, caption: str) -> str:
     """A picture with its words."""
-    return f"<figure>\n{svg}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
+    drawn = f'<div class="wide">\n{svg}\n</div>'
+    return f"<figure>\n{drawn}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], best: Sequence[bool]) -> str:
-    """Rows; those that are best stand out."""
+    """Rows; those that are best stand out.  A second line of the name is set small."""
     numeric = [all(is_number(row[i]) for row in rows) for i in range(len(head))]
     kinds = [' class="n"' if right else "" for right in numeric]
     whole = [
@@ -89,8 +98,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], best: Sequence[
     top = "".join(f"<th{kind}>{cell}</th>" for cell, kind in zip(whole, kinds, strict=True))
     lines = []
     for row, stands_out in zip(rows, best, strict=True):
-        shown = [escape(str(cell)) for cell in row]
-        shown[0] = shown[0].replace(",", ",<wbr>")
+        name, newline, whole_name = breakable(str(row[0])).partition("\n")
+        small = f"<small>{whole_name}</small>" if newline else ""
+        shown = [name + small, *(escape(str(cell)) for cell in row[1:])]
         cells = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(shown, kinds, strict=True))
         kind = ' class="best"' if stands_out else ""
         lines.append(f"<tr{kind}>{cells}</tr>")

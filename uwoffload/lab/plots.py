@@ -16,7 +16,7 @@ from .fronts import Point
 from .loads import SECOND, Load
 from .rules import Contender
 from .simulate import Pool, simulate
-from .svg import INK, MARKERS, color_of, dashes_of, drawing, svg
+from .svg import INK, Look, drawing, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BINS = 400  # of a curve: more than a screen has columns
 WIDTH = 9.6  # inches
-NAME_WIDTH = 34  # of a legend
 LEAST_HARM = 1e-5  # shares below are drawn as none
 
 
@@ -55,7 +54,7 @@ def watch(case: Case, rule: Contender, pool: Pool, wait_target_us: int) -> Run:
     return Run(str(rule), result, arrivals, load.horizon_us / SECOND)
 
 
-def timeline(runs: Sequence[Run], wait_target_us: int, name: str) -> str:
+def timeline(runs: Sequence[Run], wait_target_us: int, looks: Mapping[str, Look], name: str) -> str:
     """Workers against demand, a panel per rule; below, the queues and waits of all."""
     rows = len(runs) + 2
     with drawing(WIDTH, 1.35 * len(runs) + 4.6) as figure:
@@ -67,13 +66,13 @@ def timeline(runs: Sequence[Run], wait_target_us: int, name: str) -> str:
             max(float(np.max(bins(run.result.series.ready, BINS))) for run in runs),
             max(float(np.quantile(bins(run.result.series.demand, BINS), 0.995)) for run in runs),
         )
-        for index, run in enumerate(runs):
-            draw_workers(axes[index], run, index, unit, top)
-            axes[index].set_ylabel("workers")
-        for index, run in enumerate(runs):
-            draw_line(axes[-2], run, index, unit, run.result.series.queue)
-            draw_waits(axes[-1], run, index, unit)
-        axes[-2].set_ylabel("requests waiting\n(longest queue)")
+        for axis, run in zip(axes, runs, strict=False):
+            look = looks[run.rule]
+            draw_workers(axis, run, look, unit, top)
+            axis.set_ylabel("workers")
+            draw_queue(axes[-2], run, look, unit)
+            draw_waits(axes[-1], run, look, unit)
+        axes[-2].set_ylabel("requests waiting\nat the checks")
         axes[-2].set_yscale("symlog", linthresh=10)
         axes[-2].set_ylim(bottom=0)
         axes[-2].yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -95,13 +94,13 @@ def timeline(runs: Sequence[Run], wait_target_us: int, name: str) -> str:
     return svg(figure, name)
 
 
-def draw_workers(axis: Axes, run: Run, index: int, unit: float, top: float) -> None:
+def draw_workers(axis: Axes, run: Run, look: Look, unit: float, top: float) -> None:
     """Ready workers as an area, those that start on top of it, demand as a line."""
     series = run.result.series
     ready, demand = bins(series.ready, BINS), bins(series.demand, BINS)
     starting = bins(series.starting, BINS)
     times = middles(run.horizon_s, unit)
-    color = color_of(index)
+    color = look.color
     axis.fill_between(times, ready, color=color, alpha=0.3, linewidth=0, step="mid")
     axis.fill_between(
         times, ready, np.add(ready, starting), color=color, alpha=0.75, linewidth=0, step="mid"
@@ -109,22 +108,16 @@ def draw_workers(axis: Axes, run: Run, index: int, unit: float, top: float) -> N
     axis.plot(times, ready, color=color, drawstyle="steps-mid", linewidth=1)
     axis.plot(times, demand, color=INK, linewidth=0.8)
     axis.set_ylim(0, top * 1.08)
-    axis.set_title(run.rule, loc="left", fontsize=9, fontweight="bold", color=color)
+    axis.set_title(look.name, loc="left", fontsize=9, fontweight="bold", color=color)
 
 
-def draw_line(axis: Axes, run: Run, index: int, unit: float, values: Any) -> None:
+def draw_queue(axis: Axes, run: Run, look: Look, unit: float) -> None:
     """The most of each bin."""
-    axis.plot(
-        middles(run.horizon_s, unit, BINS // 2),
-        bins(values, BINS // 2, np.max),
-        color=color_of(index),
-        linestyle=dashes_of(index),
-        linewidth=1,
-        label=wrapped(run.rule),
-    )
+    longest = bins(run.result.series.queue, BINS // 2, np.max)
+    axis.plot(middles(run.horizon_s, unit, BINS // 2), longest, linewidth=1, **look.line)
 
 
-def draw_waits(axis: Axes, run: Run, index: int, unit: float) -> None:
+def draw_waits(axis: Axes, run: Run, look: Look, unit: float) -> None:
     """p99 of the requests that arrive in each part of the time; 1 ms stands for all that is less.
 
     Without the waits of single requests, the age of the oldest that waits.
@@ -141,14 +134,7 @@ def draw_waits(axis: Axes, run: Run, index: int, unit: float) -> None:
             waits = waits[waits >= 0]
             values.append(max(float(np.quantile(waits, 0.99)) / 1000, 1.0) if len(waits) else 1.0)
             times.append((left + right) / 2e6 / unit)
-    axis.plot(
-        times,
-        values,
-        color=color_of(index),
-        linestyle=dashes_of(index),
-        linewidth=1,
-        label=wrapped(run.rule),
-    )
+    axis.plot(times, values, linewidth=1, **look.line)
 
 
 def middles(horizon_s: float, unit: float, count: int = BINS) -> list[float]:
@@ -164,11 +150,17 @@ def time_unit(seconds: float) -> tuple[float, str]:
     return 86_400, "days"
 
 
-def pareto(comparison: Comparison, load: str, floor: Mapping[str, float], name: str) -> str:
+def pareto(
+    comparison: Comparison,
+    load: str,
+    floor: Mapping[str, float],
+    looks: Mapping[str, Look],
+    name: str,
+) -> str:
     """Cost against harm of each rule, with intervals; the bounds as lines."""
     from .compare import COST, HARM
 
-    with drawing(WIDTH, 4.2) as figure:
+    with drawing(WIDTH, height(len(comparison.rules) + len(floor) + 1)) as figure:
         axis = figure.subplots()
         best = comparison.front(load)
         axis.plot(
@@ -180,7 +172,7 @@ def pareto(comparison: Comparison, load: str, floor: Mapping[str, float], name: 
             label="front",
             zorder=2,
         )
-        for index, rule in enumerate(comparison.rules):
+        for rule in comparison.rules:
             cost = comparison.mean(load, rule, COST)
             harm = comparison.mean(load, rule, HARM)
             axis.errorbar(
@@ -188,13 +180,10 @@ def pareto(comparison: Comparison, load: str, floor: Mapping[str, float], name: 
                 shown(harm.mean),
                 xerr=[[cost.mean - cost.low], [cost.high - cost.mean]],
                 yerr=[[shown(harm.mean) - shown(harm.low)], [shown(harm.high) - shown(harm.mean)]],
-                color=color_of(index),
-                marker=MARKERS[index % len(MARKERS)],
                 markersize=7,
-                linestyle="none",
                 linewidth=1.2,
-                label=wrapped(rule),
                 zorder=3,
+                **looks[rule].mark,
             )
         for (text, value), style in zip(
             floor.items(), (":", "--", "-.", (0, (1, 4)), (0, (6, 2))), strict=False
@@ -207,14 +196,9 @@ def pareto(comparison: Comparison, load: str, floor: Mapping[str, float], name: 
     return svg(figure, name)
 
 
-def wrapped(rule: str) -> str:
-    """A long name in several lines, for a legend."""
-    lines = [""]
-    for part in re.split("(?<=[,:])", rule):
-        if lines[-1] and len(lines[-1]) + len(part) > NAME_WIDTH:
-            lines.append("  ")
-        lines[-1] += part
-    return "\n".join(lines)
+def height(entries: int) -> float:
+    """Of a figure with a legend of so many lines beside it, inches."""
+    return max(4.2, 0.4 + 0.2 * entries)
 
 
 def harm_axis(axis: Axes, harms: Iterable[float]) -> None:
@@ -237,20 +221,19 @@ def shown(harm: float) -> float:
     return max(harm, LEAST_HARM)
 
 
-def search(tried: Mapping[str, Sequence[Point]], chosen: Point, name: str) -> str:
+def search(
+    tried: Mapping[str, Sequence[Point]], chosen: Point, looks: Mapping[str, Look], name: str
+) -> str:
     """Every setting that was tried, by algorithm, and the one that was chosen."""
-    with drawing(WIDTH, 4.2) as figure:
+    with drawing(WIDTH, height(len(tried) + 1)) as figure:
         axis = figure.subplots()
-        for index, (algorithm, points) in enumerate(tried.items()):
+        for rule, points in tried.items():
             axis.plot(
                 [point.cost for point in points],
                 [shown(point.harm) for point in points],
-                color=color_of(index),
-                marker=MARKERS[index % len(MARKERS)],
                 markersize=4,
-                linestyle="none",
                 alpha=0.55,
-                label=wrapped(algorithm),
+                **looks[rule].mark,
             )
         axis.plot(
             chosen.cost,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from .. import __version__
@@ -11,8 +12,8 @@ from .cases import BOUNDS, Record
 from .compare import Comparison
 from .fronts import Point
 from .plots import Run, pareto, search, timeline
-from .svg import drawing
-from .tables import milliseconds, number, percent
+from .svg import Look, drawing, looks
+from .tables import count, milliseconds, number, percent
 
 SHORT = {
     "work": "work",
@@ -45,19 +46,36 @@ def legend() -> str:
 
 def row(record: Record) -> list[str]:
     """A line of the table, from a record or from means of records."""
+    runs = record.get("seeds", 1)
     return [
         str(record["rule"]),
         number(record["worker_seconds"], 4),
         percent(record["over_share"]),
         milliseconds(record["wait_p50_us"]),
         milliseconds(record["wait_p99_us"]),
-        number(record["queue_max"]),
-        number(record["rejected"]),
-        number(record["spawns"]),
-        number(record["flaps"]),
+        count(record["queue_max"], runs),
+        count(record["rejected"], runs),
+        count(record["spawns"], runs),
+        count(record["flaps"], runs),
         *(ratio(record, name) for name in BOUNDS),
         "*" if record.get("front") else "",
     ]
+
+
+def titled(rule: str, seen: Mapping[str, Look]) -> str:
+    """The name of its line, as in the pictures; all of it below, if that is a short one."""
+    name = seen[rule].name
+    return rule if name == rule else f"{name}\n{rule}"
+
+
+def plain(value: object) -> str:
+    """A text as it is; of a pool and the like only what differs from the defaults."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return str(value)
+    given = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
+    usual = {one.name: one.default for one in fields(value)}
+    told = (f"{name}={it!r}" for name, it in given.items() if it != usual[name])
+    return f"{type(value).__name__}({', '.join(told)})"
 
 
 def ratio(record: Record, name: str) -> str:
@@ -73,7 +91,7 @@ def report(
     *,
     title: str = "uwoffload lab",
     wait_target_us: int,
-    facts: Mapping[str, str],
+    facts: Mapping[str, object],
     tried: Mapping[str, Sequence[Point]] | None = None,
     chosen: Point | None = None,
     settings: Mapping[str, str] | None = None,
@@ -81,15 +99,19 @@ def report(
 ) -> None:
     """Write the page.
 
-    runs: for each load the rules that were watched on it.  facts: how to run it again.
+    runs: for each load the rules that were watched on it.  facts: how to run it again, as texts or
+    as a `Pool`.
     tried, chosen, settings, words: of a search for knobs, and what it found.
     """
+    watched = (run.rule for several in runs.values() for run in several)
+    again = {name: plain(value) for name, value in facts.items()}
+    seen = looks([*comparison.rules, *(tried or ()), *watched])
     parts = [page.note(lead(comparison, wait_target_us))]
     if tried and chosen:
         parts += [
             page.heading("The search"),
             page.figure(
-                search(tried, chosen, "search"),
+                search(tried, chosen, seen, "search"),
                 "Every setting that was tried, on the part of the load that was tuned on. The "
                 "tables below are of the part that was not.",
             ),
@@ -102,13 +124,13 @@ def report(
         parts.append(
             page.folded(
                 f"Load: {load}",
-                of_load(comparison, load, runs.get(load, ()), wait_target_us, f"load{index}"),
+                of_load(comparison, load, runs.get(load, ()), wait_target_us, seen, f"load{index}"),
                 is_open=index == 0 or len(comparison.loads) < 4,
             )
         )
     parts += [
         page.heading("To run it again"),
-        page.facts({**facts, "version": f"uwoffload {__version__}"}),
+        page.facts({**again, "version": f"uwoffload {__version__}"}),
     ]
     Path(path).write_text(page.page(title, parts), encoding="utf-8")
 
@@ -136,16 +158,22 @@ def counted(count: int, thing: str) -> str:
 
 
 def of_load(
-    comparison: Comparison, load: str, runs: Sequence[Run], wait_target_us: int, name: str
+    comparison: Comparison,
+    load: str,
+    runs: Sequence[Run],
+    wait_target_us: int,
+    seen: Mapping[str, Look],
+    name: str,
 ) -> list[str]:
     """Table and pictures of a load."""
     lines = [line for line in comparison.summary() if line["load"] == load]
+    rows = [[titled(line["rule"], seen), *row(line)[1:]] for line in lines]
     known = {name: lines[0].get(f"bound_{name}") for name in LINES}
     floor = {LINES[name]: value for name, value in known.items() if value and value == value}
     parts = [
-        page.table(HEAD, [row(line) for line in lines], [bool(line["front"]) for line in lines]),
+        page.table(HEAD, rows, [bool(line["front"]) for line in lines]),
         page.figure(
-            pareto(comparison, load, floor, f"{name}-front"),
+            pareto(comparison, load, floor, seen, f"{name}-front"),
             "Cost against harm: down and to the left is better. Bars: 95 % intervals of the mean. "
             "Upright lines: the exact bounds of the cost.",
         ),
@@ -153,9 +181,11 @@ def of_load(
     if runs:
         parts.append(
             page.figure(
-                timeline(runs, wait_target_us, f"{name}-time"),
+                timeline(runs, wait_target_us, seen, f"{name}-time"),
                 "One run of each rule. Area: workers that are ready, darker on top those that "
-                "start; line: demand, the workers that would be busy if nobody waited.",
+                "start; line: demand, the workers that would be busy if nobody waited. Requests "
+                "waiting: as the checks find them; the longest queue of the table counts the "
+                "time between two checks, too.",
             )
         )
     return parts

@@ -34,7 +34,7 @@ REJECTED, LEFT, LOST = -1, -2, -3  # in `waits`: queue full, still waiting, its 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One value per tick, when the rule has spoken."""
+    """One value per tick, when the rule has spoken; `queue_max` counts the time between, too."""
 
     t: Floats  # seconds
     active: Ints  # workers: idle, busy and starting
@@ -46,15 +46,17 @@ class Series:
     oldest: Ints  # µs that the oldest of them has waited
     demand: Floats  # workers that the load needed since the tick before
     delta: Ints  # what the rule said
+    queue_max: int  # that of the `Result`
 
     @classmethod
-    def of(cls, rows: Rows, tick_us: int, threads: int) -> Series:
+    def of(cls, rows: Rows, tick_us: int, threads: int, queue_max: int) -> Series:
         """Out of the rows of the core."""
         names = ("active", "ready", "busy", "starting", "draining", "queue", "delta")
         return cls(
             t=rows["at_us"] / SECOND,
             oldest=rows["oldest_us"],
             demand=rows["demand_us"] / (tick_us * threads),
+            queue_max=queue_max,
             **{name: rows[name].astype(np.int64) for name in names},
         )
 
@@ -175,7 +177,7 @@ def result_of(
     requests = found.requests
     waited = requests - found.rejected - found.lost
     threads = options.threads or 1
-    tick_us = options.tick_us
+    tick_us, longest = options.tick_us, found.queue_max
     return Result(
         **counted,
         **timed,
@@ -188,7 +190,7 @@ def result_of(
         under_provisioned=found.under_us / (SECOND * threads),
         horizon_seconds=options.horizon_us / SECOND,
         waits=None if waits is None else waits[:requests],
-        series=None if rows is None else Series.of(rows[: found.rows], tick_us, threads),
+        series=None if rows is None else Series.of(rows[: found.rows], tick_us, threads, longest),
     )
 
 

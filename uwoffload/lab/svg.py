@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UwoffloadError
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 # Placeholders that matplotlib draws with; the page gives them their colours, light and dark.
 INK, PALE, GROUND = "#22272e", "#d9dde2", "#fefefe"
-SERIES = ("#0b6fb8", "#d1560a", "#0a8f6c", "#a03c8f", "#b88a00", "#4a58c9", "#c23350", "#5d6b78")
+# Far apart for people who see no red, no green or no blue, too, so that some are dark, some pale.
+SERIES = ("#34468f", "#a82d15", "#00a85e", "#dc639e", "#ba8d02", "#6306bf", "#6a2e4b", "#788cf7")
 MARKERS = "osD^vPX*"
+DASHES: Any = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1.3)))
+NAME_WIDTH = 34  # of a rule in a picture
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 9,
@@ -77,11 +81,53 @@ def for_page(text: str, name: str) -> str:
     return text
 
 
-def color_of(index: int) -> str:
-    """Of the n-th rule, the same in all pictures."""
-    return SERIES[index % len(SERIES)]
+@dataclass(frozen=True)
+class Look:
+    """What a rule looks like, the same in all pictures of a report."""
+
+    name: str  # short enough for a picture
+    color: str
+    marker: str
+    filled: bool
+    dashes: Any
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """For `plot`, over time."""
+        return {"color": self.color, "linestyle": self.dashes, "label": self.name}
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """For `plot`, points alone."""
+        face = self.color if self.filled else GROUND
+        drawn = {"marker": self.marker, "markerfacecolor": face, "linestyle": "none"}
+        return {**drawn, "color": self.color, "label": self.name}
 
 
-def dashes_of(index: int) -> str:
-    """Rules beyond the number of colours are dashed."""
-    return "-" if index < len(SERIES) else "--"
+def looks(rules: Iterable[str]) -> dict[str, Look]:
+    """Two rules of an algorithm share a colour: one filled and solid, the next open and dashed."""
+    found: dict[str, Look] = {}
+    colors: dict[tuple[str, int], int] = {}
+    seen: dict[str, int] = {}
+    for rule in dict.fromkeys(rules):
+        family = rule.partition(":")[0]
+        nth = seen[family] = seen.get(family, -1) + 1
+        color = colors.setdefault((family, nth // 2), len(colors))
+        again, color = divmod(color, len(SERIES))  # beyond the colours other marks take turns
+        found[rule] = Look(
+            short(rule, len(found) + 1),
+            SERIES[color],
+            MARKERS[(color + 3 * again) % len(MARKERS)],
+            filled=nth % 2 == 0,
+            dashes=DASHES[(2 * again + nth % 2) % len(DASHES)],
+        )
+    return found
+
+
+def short(rule: str, number: int) -> str:
+    """A long name becomes that of its algorithm, with its number."""
+    if len(rule) <= NAME_WIDTH:
+        return rule
+    family = rule.partition(":")[0]
+    most = NAME_WIDTH - 6
+    return f"{family if len(family) <= most else '…' + family[1 - most :]} #{number}"

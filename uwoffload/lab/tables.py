@@ -86,7 +86,8 @@ def show_rich(head: Sequence[str], rows: Sequence[Sequence[object]], out: TextIO
 
 def is_number(cell: object) -> bool:
     """A number, or a text that is one with its unit."""
-    return isinstance(cell, int | float) or str(cell)[:1].isdigit() or str(cell) in ("-", "inf")
+    text = str(cell).removeprefix("<")
+    return isinstance(cell, int | float) or text[:1].isdigit() or text in ("-", "inf")
 
 
 def write_lines(records: Iterable[Mapping[str, Any]], file: TextIO) -> None:
@@ -116,6 +117,15 @@ def number(value: float, digits: int = 3) -> str:
         return "0"
     places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     return f"{value:,.{min(places, 6)}f}"
+
+
+def count(value: float, runs: int = 1) -> str:
+    """How many: whole of one run, with a tenth as the mean of several; never 0 when it is not."""
+    if not math.isfinite(value) or value == 0:
+        return number(value)
+    if runs == 1 and value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 0.05 else "<0.1"
 
 
 def percent(share: float) -> str:

@@ -89,7 +89,9 @@ def common(line: str) -> Line | None:
 
 
 def _duration(tail: str) -> tuple[float | None, str]:
-    """A named figure, else one with its unit, else the first bare one, quoted or not."""
+    """A named figure, else one with its unit, else the first bare one, quoted or not: one with a
+    fraction if there is any, for a port or a size has none.
+    """
     agent = _AGENT.match(tail)
     tail = (tail[agent.end() :] if agent else tail).strip()
     if _figure(tail):
@@ -101,7 +103,10 @@ def _duration(tail: str) -> tuple[float | None, str]:
     for figure, unit in bare:
         if unit:
             return float(figure), unit
-    return (float(bare[0][0]), "") if bare else (None, "")
+    if not bare:
+        return None, ""
+    figure, _ = next((found for found in bare if "." in found[0]), bare[0])
+    return float(figure), ""
 
 
 def _figure(text: str) -> bool:
