@@ -85,6 +85,18 @@ def test_help_tells_defaults_and_units(command):
         assert said in " ".join(words.split())
 
 
+@pytest.mark.parametrize("command", ["run", "compare", "sweep", "tune"])
+def test_help_says_what_an_option_does(command):
+    """
+    Also for a trace, and in words that stand by themselves.
+    """
+    words = " ".join(lab(command, "--help").out.split())
+
+    assert "--seeds N runs, or parts" in words
+    assert "--queues KIND shared or per-worker; default: shared" in words
+    assert "--no-bounds leave cost / bound empty" in words
+
+
 def test_without_a_command_the_commands_are_listed():
     """
     And the status is that of a mistake.
@@ -283,10 +295,107 @@ def test_knobs_are_found_within_the_budget(tmp_path):
         assert words in found.out
     lines = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
     assert "chosen" in lines[-1]
+    assert all(one["held_as"] >= one["over_share"] for one in lines if "tried" in one)
     assert {one["seed"] for one in lines if "seed" in one} == {1, 3}
 
 
-def test_a_trace_is_tuned_on_every_other_part(trace):
+def written(folder: Path, counts: list[int]) -> Path:
+    """A log with so many requests in each minute."""
+    path = folder / "minutes.log"
+    stamps = [
+        (minute, 60 * index // count) for minute, count in enumerate(counts)
+        for index in range(count)
+    ]  # fmt: skip
+    path.write_text(
+        "".join(LOG.format(minute=one, second=two, time=300_000) for one, two in stamps),
+        encoding="utf-8",
+    )
+    return path
+
+
+def tune_log(path: Path, *arguments: str) -> SimpleNamespace:
+    """In few steps; words are what was printed, in one line."""
+    found = lab("tune", "target", "--trace", str(path), "--candidates", "4", "--jobs", "1",
+                "--no-bounds", *arguments)  # fmt: skip
+    assert found.status == 0, found.complaints
+    found.words = " ".join(found.out.split())
+    return found
+
+
+def front_of(text: str) -> dict[str, tuple[float, bool]]:
+    """What each setting of the first table is held as, and is it the chosen?"""
+    found = {}
+    for one in text.partition("\nHeld as")[0].splitlines()[3:]:
+        name, rest = one.split(maxsplit=1)
+        cells = rest.replace(" %", "").split()
+        found[name] = (float(cells[2]), cells[-1] == "*")
+    return found
+
+
+def test_what_is_held_against_the_budget_is_shown(tmp_path):
+    """
+    The verdict can be read off the table: the chosen is in it, and inside or all are beyond.
+    """
+    path = written(tmp_path, [200, 900, 200, 210, 230, 900, 190, 200])
+
+    fits, beyond = (tune_log(path, "--over", over, "--workers-max", "6") for over in ("9%", "0.1%"))
+
+    (held,) = (held for held, chosen in front_of(fits.out).values() if chosen)
+    assert held <= 9
+    assert "Chosen: " in fits.words
+    front = front_of(beyond.out)
+    assert sum(chosen for _, chosen in front.values()) == 1
+    assert min(held for held, _ in front.values()) > 0.1
+    assert "No setting that was tried keeps it with the margin" in beyond.words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--over", "1%", "--workers-max", "2"), "Try --workers-max above 2, for all of them were"),
+        (("--over", "1%", "--workers-max", "2"), "or allow more: --over "),
+        (("--workers", "0.1"), "Allow more: --workers "),
+    ],
+)
+def test_a_budget_that_nothing_keeps_has_a_remedy(tmp_path, arguments, words):
+    """
+    In names of options.
+    """
+    found = tune_log(written(tmp_path, [900, 880, 910, 905]), "--seeds", "4", *arguments)
+
+    assert "No setting that was tried keeps it" in found.words
+    assert words in found.words
+
+
+def test_halves_that_differ_are_told_of(tmp_path):
+    """
+    With their numbers and what to do; two busy minutes are dealt to one half each.
+    """
+    one, two = (
+        tune_log(written(tmp_path, counts), "--seeds", "4").words
+        for counts in ([100, 100, 400, 100], [100, 400, 400, 100])
+    )
+
+    assert (
+        "The parts differ: the busiest searched has 400 requests, the busiest checked 100; the "
+        "check says little about such times. Give a longer log, or more parts (--seeds 8)."
+    ) in one
+    assert "The parts differ" not in two
+
+
+def test_long_settings_do_not_make_long_lines(tmp_path):
+    """
+    They have a number, and are spelled out below, broken at commas.
+    """
+    found = tune_log(written(tmp_path, [200, 900, 200, 900]), "--seeds", "4")
+
+    settings = [line for line in found.out.splitlines() if "wait_share=" in line]
+    assert settings
+    assert max(map(len, settings)) <= 100
+    assert "#1 = target:" in found.out
+
+
+def test_a_trace_is_tuned_on_half_of_its_parts(trace):
     """
     Parts of it stand for seeds.
     """
@@ -297,6 +406,7 @@ def test_a_trace_is_tuned_on_every_other_part(trace):
 
     assert found.status == 0
     assert "at most 3 workers on average" in found.out
+    assert "Checked on 2 parts that the search has not seen" in found.out
 
 
 # ---- what is wrong ----
@@ -339,8 +449,12 @@ def test_a_trace_is_tuned_on_every_other_part(trace):
         (("sweep", "spare", "--grid", "workers_min=3..1"), "FROM..TO/STEP"),
         (("sweep", "spare", "--grid", "workers_min=3", "--resume"), "--json FILE"),
         (("tune", "spare", "--over", "5%", "--workers", "3"), "not allowed with"),
-        (("tune", "spare", "--over", "150%"), "0 to 100"),
-        (("tune", "spare", "--over", "1"), "a share is below 1; per cent are 1%"),
+        (("tune", "spare", "--over", "150%"), "'150%': a share is allowed, as 1% or 0.01"),
+        (("tune", "spare", "--over", "100%"), "'100%': a share is allowed, as 1% or 0.01"),
+        (("tune", "spare", "--over", "1"), "'1': a share is allowed, as 1% or 0.01"),
+        (("tune", "spare", "--over", "abc"), "'abc': a share is allowed, as 1% or 0.01"),
+        (("tune", "spare", "--range", "workers_min=1-3"), "write NAME=LOW..HIGH"),
+        (("tune", "spare", "--range", "workers_min=9..3"), "LOW 9 is above HIGH 3"),
         (("tune", "spare", "--seeds", "1"), "2 or more"),
         (("tune", "spare", "--range", "busy_max=3..5"), "no rule has"),
         (("tune", "spare", "--range", "check_interval_overload=0..2"), "0; allowed: 1 to 1000000"),

@@ -10,7 +10,7 @@ import pytest
 from uwoffload import cheaper
 from uwoffload.errors import InvalidArgument
 from uwoffload.lab.pool import Pool
-from uwoffload.lab.rules import Contender, parse
+from uwoffload.lab.rules import Contender, RuleFailed, parse
 
 POOL = Pool(workers_max=10, workers_min=2)
 
@@ -19,6 +19,16 @@ def always(state, readings):
     return 1, state
 
 number = 3
+
+def deep(state, readings):
+    return sorted([state, readings])
+
+def asks(state, readings, may_spawn):
+    return 1, may_spawn
+
+def handed_on(state, readings):
+    import json
+    return json.loads("")
 """
 
 
@@ -142,7 +152,39 @@ def test_a_broken_file_is_named(tmp_path):
 
     with pytest.raises(InvalidArgument, match="ZeroDivisionError") as caught:
         parse(f"{path}:rule").build(POOL)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).endswith(f" ({path}:1)")
+    path.write_text("def rule(:", encoding="utf-8")
+    with pytest.raises(InvalidArgument, match=r"\(broken.py, line 1\)$"):
+        parse(f"{path}:rule").build(POOL)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("deep", r"TypeError: .* \(own.py:8\)"), ("handed_on", r"JSONDecodeError: .* \(own.py:15\)")],
+)
+def test_a_function_that_raises_is_told_with_the_line(tmp_path, monkeypatch, name, words):
+    """
+    The last one in its own file, not one of what it calls.
+    """
+    Path(tmp_path / "own.py").write_text(RULE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    scaler = parse(f"own.py:{name}").build(POOL)
+
+    with pytest.raises(RuleFailed, match=words) as caught:
+        scaler.tick(cheaper.Readings(10).at(1_000_000).fill(state="bbCCCCCCCC"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_function_of_a_file_is_asked_as_it_is_written(tmp_path):
+    """
+    Its name and parameters are kept.
+    """
+    path = tmp_path / "own.py"
+    path.write_text(RULE, encoding="utf-8")
+    scaler = parse(f"{path}:asks").build(POOL)
+
+    assert scaler.tick(cheaper.Readings(10).at(1_000_000).fill(state="bbCCCCCCCC")).delta == 1
+    assert scaler.rule.algorithm.name == "asks"
 
 
 @pytest.mark.parametrize("text", ["busyness:busy_max=70,busy_min=30", "spare", "target"])

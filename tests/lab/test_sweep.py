@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from uwoffload.errors import InvalidArgument
-from uwoffload.lab.cases import PointFailed, seeded
+from uwoffload.lab.cases import PointFailed, blocks, seeded
 from uwoffload.lab.crew import Crew
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.rules import parse
@@ -157,6 +157,50 @@ def test_results_of_another_pool_are_not_taken_for_ours():
         sweep([parse("spare")], cases, Pool(workers_max=9, workers_min=2), done=old)
 
 
+def grown(first, then, grid_then=(1, 2)):
+    """A sweep with some seeds and, on top of it, one with others: seeds of each setting."""
+    rules, more = (
+        grid("spare", {"check_interval_overload": values}, POOL) for values in ((1, 2), grid_then)
+    )
+    old = flat(sweep(rules, seeded("steady", first, horizon=60), POOL))
+    new = flat(sweep(more, seeded("steady", then, horizon=60), POOL, done=old))
+    return {
+        str(rule): {record["seed"] for record in old + new if record["rule"] == str(rule)}
+        for rule in (*rules, *more)
+    }
+
+
+def test_more_seeds_are_added_to_every_setting():
+    """
+    Also to a grid that has grown meanwhile, when the seeds are the same.
+    """
+    assert set(map(frozenset, grown([0, 1], [0, 1, 2]).values())) == {frozenset({0, 1, 2})}
+    assert len(grown([0, 1], [0, 1], (1, 2, 3))) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "grid_then"),
+    [([0, 1, 2], [0, 1], (1, 2)), ([0, 1], [0, 1, 2], (1, 3)), ([5], [6], (1, 2))],
+)
+def test_means_over_other_seeds_are_not_set_beside_each_other(first, then, grid_then):
+    """
+    Fewer seeds, or a setting of then that would stay behind: the message names the remedy.
+    """
+    with pytest.raises(InvalidArgument, match="grid and --seeds of then, or another file"):
+        grown(first, then, grid_then)
+
+
+def test_other_parts_of_a_trace_are_refused():
+    """
+    With the option that makes them.
+    """
+    load = seeded("step", [0], horizon=240)[0].make()
+    old = flat(sweep([parse("spare")], blocks(load, 2), POOL))
+
+    with pytest.raises(InvalidArgument, match="other parts .--seeds."):
+        sweep([parse("spare")], blocks(load, 3), POOL, done=old)
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     """
     The line is named.
@@ -197,7 +241,7 @@ def test_a_point_that_raises_is_named(own):
         with Crew(kind, jobs=2) as crew, pytest.raises(PointFailed) as caught:
             flat(sweep([parse("spare"), rule], seeded("steady", [7], horizon=60), POOL, crew=crew))
         assert str(caught.value).startswith(f"{rule} on steady seed 7: ")
-        assert "out of ideas" in str(caught.value)
+        assert str(caught.value).endswith(f"RuntimeError: out of ideas ({own}:8)")
 
 
 def test_an_unknown_kind_of_crew_is_refused():

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uwoffload.cli.lab_verdict import verdict
 from uwoffload.errors import InvalidArgument
 from uwoffload.lab.budget import Budget
-from uwoffload.lab.cases import seeded
+from uwoffload.lab.cases import blocks, seeded
 from uwoffload.lab.compare import COST, HARM
 from uwoffload.lab.crew import Crew
 from uwoffload.lab.fronts import Point
+from uwoffload.lab.loads import Load
 from uwoffload.lab.pool import Pool
 from uwoffload.lab.ranges import Range, around, given_ranges, ranges_of, spread
 from uwoffload.lab.rules import parse
-from uwoffload.lab.tune import search_rule, tune
+from uwoffload.lab.tune import halves, requests_in, search_rule, tune
 
 POOL = Pool(workers_max=10, workers_min=2)
 CASES = seeded("square", range(4), horizon=240)
@@ -66,6 +71,22 @@ def test_ranges_of_knobs_that_no_rule_has_are_named():
     """
     with pytest.raises(InvalidArgument, match='did you mean "busy_max"'):
         given_ranges(["busy_maxx=3..5"], [parse("busyness")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("busy_max=1-3", "NAME=LOW..HIGH"), ("busy_max=5", "NAME=LOW..HIGH"), ("busy_max", "LOW.."),
+     ("busy_max=a..3", "whole numbers"), ("busy_max=9..3", "LOW 9 is above HIGH 3")],
+)  # fmt: skip
+def test_a_range_that_is_none_says_how_it_is_written(text, words):
+    """
+    It is called a range, and the text is in the message.
+    """
+    with pytest.raises(InvalidArgument) as caught:
+        given_ranges([text], [parse("busyness")])
+
+    assert str(caught.value).startswith(f"range {text!r}: ")
+    assert words in str(caught.value)
 
 
 def test_candidates_spread_over_every_knob():
@@ -141,6 +162,63 @@ def test_a_budget_out_of_reach_gives_way_a_little():
     assert Budget(mean_workers=0.5).attainable(points, 100).mean_workers == pytest.approx(1.05)
 
 
+def test_the_margin_is_on_what_the_budget_is_on():
+    """
+    Three standard errors; the other of the two is a plain mean, and so is what has one value.
+    """
+    costs, harms = [100.0, 300.0], [0.1, 0.3]
+
+    by_harm = Budget(over_share=0.5).careful(costs, harms, "spare")
+    by_cost = Budget(mean_workers=5).careful(costs, harms, "spare")
+
+    assert by_harm == pytest.approx((200, 0.2 + 3 * 0.1, "spare"))
+    assert by_cost == pytest.approx((200 + 3 * 100, 0.2, "spare"))
+    assert Budget(over_share=0.5).careful([100.0], [0.1], "spare") == (100, 0.1, "spare")
+    assert Budget(mean_workers=5).figure(by_cost, 100) == pytest.approx(5)
+
+
+# ---- halves of a recorded load ----
+
+
+def uneven_log(counts, part_s=60):
+    """So many requests in each part."""
+    arrivals = [
+        int((number + (index + 0.5) / count) * part_s * 1_000_000)
+        for number, count in enumerate(counts)
+        for index in range(count)
+    ]
+    length = len(counts) * part_s * 1_000_000
+    return Load("log", np.array(arrivals), np.full(len(arrivals), 100_000), length)
+
+
+def test_both_halves_have_busy_and_quiet_parts():
+    """
+    Dealt 1 2 2 1 from the busiest on; turn by turn, both busy ones would have been searched.
+    """
+    counts = [478, 421, 427, 438, 1415, 433, 945, 443]
+
+    search, check = halves(blocks(uneven_log(counts), 8))
+
+    assert [requests_in(part) for part in search] == [421, 438, 1415, 443]
+    assert [requests_in(part) for part in check] == [478, 427, 433, 945]
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=11))
+@settings(max_examples=20, deadline=None)
+def test_every_part_is_in_one_half(counts):
+    """
+    In the order of time; the halves differ by one part at most, and the busiest is searched.
+    """
+    parts = blocks(uneven_log(counts), len(counts))
+    search, check = halves(parts)
+
+    assert sorted([*search, *check], key=parts.index) == parts
+    for half in (search, check):
+        assert half == sorted(half, key=parts.index)
+    assert abs(len(search) - len(check)) <= 1
+    assert max(map(requests_in, search)) == max(counts)
+
+
 # ---- the search ----
 
 
@@ -198,6 +276,70 @@ def test_nothing_that_was_tried_is_better_than_the_front(found):
             )
 
 
+def test_the_choice_can_be_seen(found):
+    """
+    Among the corners is the chosen, held within the budget, and nothing there that costs less is,
+    but for what it needs more knobs for.
+    """
+    name = str(found.chosen)
+    before = [
+        one for one in found.corners if found.careful[one].cost < found.careful[name].cost * 0.99
+    ]
+
+    assert found.held(name) <= 0.3
+    assert found.held(name) >= found.seen[name].harm
+    assert not [one for one in before if found.held(one) <= 0.3]
+
+
+def said(found, budget, attained=None, **given):
+    """The verdict, had the budget been another."""
+    asked = Budget(over_share=budget)
+    given = {"trace": None, "seeds": 4, "horizon": 240, "workers_max": 10, "tick": 1.0, **given}
+    return verdict(
+        SimpleNamespace(**given), replace(found, budget=asked, attained=attained or asked), "#1"
+    )
+
+
+def test_a_budget_that_does_not_hold_has_a_remedy(found):
+    """
+    As much less as it was beyond, and more to go by, each with its option.
+    """
+    seen = found.on_check.harm
+    assert seen > 0
+
+    words = said(found, seen / 2)
+    assert "does NOT hold" in words
+    assert f"--over {seen / 4 * 100:.3g}%" in words
+    assert "--seeds 30, or --horizon above 240" in words
+    assert "it holds" in said(found, seen * 1.01)
+
+
+def test_only_the_margin_beyond_the_budget_asks_for_more_to_go_by(found):
+    """
+    More workers would not help.  A log has as many parts as can be cut from it.
+    """
+    wider = Budget(over_share=0.5)
+    most = max(point.harm for point in found.seen.values())
+
+    words = said(found, most, wider, trace="log", seeds=4)
+    assert "Some do without the margin" in words
+    assert "a longer log, or more parts (--seeds 30); or allow more: --over 50%" in words
+    assert "--seeds" not in said(found, most, wider, trace="log", seeds=4, tick=8.0)
+
+
+@pytest.mark.parametrize(
+    ("workers_max", "words"),
+    [(10, "--workers-max above 10"), (100, "(--range workers_min=50..100); or allow more: ")],
+)
+def test_a_pool_that_cannot_keep_the_budget_is_to_be_another(found, workers_max, words):
+    """
+    Larger, where all of it was needed; ready before, where it was not.
+    """
+    assert min(point.harm for point in found.seen.values()) > 0
+
+    assert words in said(found, 0.0, Budget(over_share=0.1), workers_max=workers_max)
+
+
 def test_workers_as_a_budget():
     """
     At most so many on average, for the least harm.
@@ -216,6 +358,7 @@ def test_a_budget_that_nothing_keeps_is_told():
     out_of_reach = tuned(Budget(over_share=0.0))
 
     assert out_of_reach.attained.over_share > 0
+    assert min(map(out_of_reach.held, out_of_reach.corners)) > 0
     assert out_of_reach.on_search.harm <= out_of_reach.attained.over_share
 
 

@@ -58,11 +58,14 @@ def number(low: float, high: float, unit: str = "") -> Callable[[str], float]:
 def share(text: str) -> float:
     """`1%` or `0.01`."""
     plain = text.strip().removesuffix("%")
-    if text.strip().endswith("%"):
-        return number(0, 100)(plain) / 100
-    part = number(0, 100)(plain)
-    if part >= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a share is below 1; per cent are {text}%")
+    try:
+        part = float(plain) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        part = float("nan")
+    if not 0 <= part < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a share is allowed, as 1% or 0.01: below 100%, or below 1 without the sign"
+        )
     return part
 
 
@@ -134,7 +137,9 @@ def add_pool(command: argparse.ArgumentParser) -> None:
             Row("--drain", "S", "from its last request until it is gone; default: 0", SECONDS, 0),
             Row("--tick", "S", "seconds between two checks", number(0.01, 3600, " s"), 1),
             Row("--queue-limit", "N", "more are rejected; 0: none", within(0, 1 << 24), 100),
-            Row("--queues", "KIND", "or per-worker", one_of("shared", "per-worker"), "shared"),
+            Row(
+                "--queues", "KIND", "shared or per-worker", one_of("shared", "per-worker"), "shared"
+            ),
             Row("--wait-target", "MS", "a request should not wait longer", MS, 100),
         ),
     )
@@ -151,7 +156,9 @@ def add_crew(command: argparse.ArgumentParser) -> None:
         ),
     )
     group.add_argument("--in-threads", action="store_true", help="instead of processes")
-    group.add_argument("--no-bounds", action="store_true", help="they take longer than the runs")
+    group.add_argument(
+        "--no-bounds", action="store_true", help="leave cost / bound empty: they take the longest"
+    )
 
 
 def add_output(command: argparse.ArgumentParser, *, html: bool = True) -> Any:

@@ -27,7 +27,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
         usage="%(prog)s [RULE ...] [OPTIONS]",
     )
     arguments.add_rules(command)
-    arguments.add_load(command, seeds=1, seeds_are="runs with other random numbers")
+    arguments.add_load(command, seeds=1, seeds_are="runs, or parts of a trace")
     arguments.add_pool(command)
     arguments.add_crew(command)
     group = arguments.add_output(command)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from . import lab_arguments as arguments
 from . import lab_options as shared
 from .demo import within
 from .lab_run import watched, write_report
+from .lab_verdict import uneven, verdict
 from .usage import UsageError, usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from ..lab.budget import Budget
-    from ..lab.cases import Case
+    from ..lab.cases import Case, Record
     from ..lab.simulate import Pool
     from ..lab.tune import Tuned
 
 SEEDS = 8
 OVER = 0.01
+WIDTH = 100
 
 
 def add_to(commands: Any) -> argparse.ArgumentParser:
@@ -27,7 +33,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         "tune",
         help="find knobs for your own load within a budget",
-        epilog="Searched on every other part of the load (or seed), told on the rest.  "
+        epilog="Searched on half of the seeds (or parts of a log), told on the rest.  "
         + arguments.EPILOG,
         usage="%(prog)s [RULE ...] [--over SHARE | --workers N] [OPTIONS]",
     )
@@ -73,13 +79,13 @@ def run(given: argparse.Namespace) -> int:
     """The front, the knobs, and what they do on the part that the search has not seen."""
     from ..lab.progress import progress
     from ..lab.ranges import given_ranges
-    from ..lab.tune import tune
+    from ..lab.tune import halves, tune
 
     shared.can_report(given)
     pool = shared.pool_of(given)
     rules = shared.contenders(given)
     cases = shared.cases_of(given, ("steady",))
-    search_on, check_on = cases[::2], cases[1::2]
+    search_on, check_on = halves(cases) if given.trace else (cases[::2], cases[1::2])
     if not check_on:
         raise UsageError(f"--seeds {given.seeds}: 2 or more, for half is kept for the check")
     if len({case.name for case in cases}) > 1:
@@ -98,10 +104,11 @@ def run(given: argparse.Namespace) -> int:
         )  # fmt: skip
     if given.json:
         write_json(given, tuned)
+    differ = uneven(given, search_on, check_on)
     if given.html:
-        write(given, tuned, check_on, pool)
+        write(given, tuned, check_on, pool, differ)
     if given.json != "-":
-        show(tuned, pool)
+        show(given, tuned, pool, differ)
     return 0
 
 
@@ -130,6 +137,7 @@ def write_json(given: argparse.Namespace, tuned: Tuned) -> None:
                         "rule": point.name,
                         "worker_seconds": point.cost,
                         "over_share": point.harm,
+                        "held_as": tuned.held(point.name),
                     }
                     for point in points
                 ),
@@ -149,49 +157,97 @@ def write_json(given: argparse.Namespace, tuned: Tuned) -> None:
         )
 
 
-def show(tuned: Tuned, pool: Pool) -> None:
+def show(given: argparse.Namespace, tuned: Tuned, pool: Pool, differ: str) -> None:
     """In words and tables."""
-    from ..lab.report import HEAD, legend, row
-    from ..lab.tables import number, percent
+    from ..lab.report import HEAD, counted, legend, row
     from ..lab.tables import show as show_table
 
-    count = sum(map(len, tuned.tried.values()))
-    front = [(point.name, number(point.cost, 4), percent(point.harm)) for point in tuned.front]
+    part = "part" if given.trace else "run"
+    corners, chosen = tuned.corners, str(tuned.chosen)
+    short = labels([*corners, *tuned.check.rules])
     show_table(
-        ("setting", "worker-s", "over target"),
-        front,
-        title=f"Searched: {count} settings; corners of the front:",
+        ("setting", "workers", "over target", "held as", "chosen"),
+        [(short[name], *figures(tuned, name), "*" * (name == chosen)) for name in corners],
+        title=f"Searched: {len(tuned.seen)} settings; corners of the front, and the chosen:",
     )
-    print()
+    measure = "workers" if tuned.budget.over_share is None else "over target"
+    say(
+        f"Held as: what is held against the budget, {measure} and three standard errors over the "
+        f"{part}s.  Of two that cost about the same, the one with fewer knobs is chosen."
+    )
+    spell(short, corners)
+    lines = tuned.check.summary()
     show_table(
-        HEAD,
-        [row(line) for line in tuned.check.summary()],
-        title="Checked on the part that the search has not seen, beside the defaults:",
+        ("rule", "workers", *HEAD[1:]),
+        [(short[str(line["rule"])], workers(line), *row(line)[1:]) for line in lines],
+        title=f"\nChecked on {counted(lines[0]['seeds'], part)} that the search has not seen, "
+        "beside the defaults;\nworker-s and all that is counted: mean per "
+        f"{part} of {tuned.seconds:,.0f} s:",
     )
-    print(legend())
-    print(f"\nBudget: {tuned.budget}.  {verdict(tuned)}\n")
-    print("For an ini (`uwoffload run` does not scale yet, it starts them all), and in Python:")
-    print(f"{tuned.chosen.to_ini(pool)}\n\n{tuned.chosen.to_python(pool)}")
+    say(legend())
+    spell(short, [name for name in tuned.check.rules if name not in corners])
+    if differ:
+        say(f"\n{differ}")
+    say(f"\nBudget: {tuned.budget}.  {verdict(given, tuned, short[chosen])}")
+    print("\nFor an ini (`uwoffload run` does not scale yet, it starts them all), and in Python:")
+    print(f"{tuned.chosen.to_ini(pool)}\n\n{wrapped(tuned.chosen.to_python(pool))}")
 
 
-def verdict(tuned: Tuned) -> str:
-    """Does what was found hold?"""
-    from ..lab.tables import percent
+def figures(tuned: Tuned, name: str) -> tuple[str, str, str]:
+    """Of the part that was searched."""
+    from ..lab.tables import number, percent
 
-    seen = f"{percent(tuned.on_check.harm)} over the target, "
-    seen += f"{tuned.on_check.cost / tuned.seconds:.2f} workers"
-    if tuned.attained != tuned.budget:
-        said = f"No setting that was tried keeps it; chosen for {tuned.attained}"
-        return f"{said}: {tuned.chosen}, with {seen} on the part that the search has not seen."
-    if tuned.holds:
-        return f"Chosen: {tuned.chosen}; it holds on the part that the search has not seen: {seen}."
+    point, held = tuned.seen[name], tuned.held(name)
     return (
-        f"Chosen: {tuned.chosen}; on the part that the search has not seen it does NOT hold "
-        f"({seen}): ask for less than you need, or give a longer load."
+        number(point.cost / tuned.seconds),
+        percent(point.harm),
+        number(held) if tuned.budget.over_share is None else percent(held),
     )
 
 
-def write(given: argparse.Namespace, tuned: Tuned, check_on: list[Case], pool: Pool) -> None:
+def workers(record: Record) -> str:
+    """On average."""
+    from ..lab.tables import number
+
+    return number(record["worker_seconds"] / record["horizon_seconds"])
+
+
+def labels(names: Sequence[str]) -> dict[str, str]:
+    """What long names are called in tables."""
+    from ..lab.tables import LONG
+
+    each = dict.fromkeys(names)
+    return {
+        name: name if len(name) <= LONG else f"#{number}" for number, name in enumerate(each, 1)
+    }
+
+
+def spell(short: Mapping[str, str], names: Iterable[str]) -> None:
+    """What the labels stand for."""
+    for name in names:
+        if short[name] != name:
+            print(wrapped(f"{short[name]} = {name}"))
+
+
+def wrapped(text: str) -> str:
+    """Knobs, broken at commas."""
+    lines = [""]
+    for piece in re.split(r"(?<=,)(?! )|(?<=, )", text):
+        if lines[-1] and len(lines[-1] + piece.rstrip()) > WIDTH:
+            lines.append("    ")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def say(text: str) -> None:
+    """Sentences, as wide as a terminal."""
+    for line in text.splitlines():
+        print(textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def write(
+    given: argparse.Namespace, tuned: Tuned, check_on: list[Case], pool: Pool, differ: str
+) -> None:
     """The report."""
     known = {str(rule): rule for rule in [*tuned.settings.values()]}
     rules = [known[name] for name in tuned.check.rules]
@@ -206,5 +262,5 @@ def write(given: argparse.Namespace, tuned: Tuned, check_on: list[Case], pool: P
             f"Chosen: {tuned.chosen}": f"{tuned.chosen.to_ini(pool)}\n\n"
             f"{tuned.chosen.to_python(pool)}",
         },
-        words=f"Budget: {tuned.budget}. {verdict(tuned)}",
+        words=f"Budget: {tuned.budget}. {verdict(given, tuned, str(tuned.chosen))} {differ}",
     )

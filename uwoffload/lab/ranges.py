@@ -11,7 +11,6 @@ from .. import cheaper
 from ..errors import InvalidArgument
 from .rules import LIMITS, Contender, names, near
 from .simulate import Pool
-from .sweep import axis
 
 SPREAD = 10  # a count is looked for from a tenth of its default to ten times it
 OFF_UP_TO = {"ms": 1000, "s": 60, "%": 100, "per mille": 999}  # where the default is 0
@@ -80,13 +79,28 @@ def given_ranges(texts: Sequence[str], rules: Sequence[Contender]) -> dict[str, 
     found = {}
     known = {name: None for rule in rules for name in names(rule)}
     for text in texts:
-        name, values = axis(text)
+        name, low, high = range_in(text)
         if name not in known:
             raise InvalidArgument(f"range {text!r}: no rule has a knob {name!r}{near(name, known)}")
-        found[name] = (min(values), max(values))
+        found[name] = (low, high)
         for rule in rules:
             _check_range(rule, name, found[name], text)
     return found
+
+
+def range_in(text: str) -> tuple[str, int, int]:
+    """Name and ends."""
+    name, _, ends = text.partition("=")
+    first, _, last = ends.partition("..")
+    try:
+        low, high = int(first), int(last)
+    except ValueError:
+        raise InvalidArgument(
+            f"range {text!r}: write NAME=LOW..HIGH in whole numbers, as {name or 'busy_max'}=1..9"
+        ) from None
+    if low > high:
+        raise InvalidArgument(f"range {text!r}: LOW {low} is above HIGH {high}; NAME=LOW..HIGH")
+    return name, low, high
 
 
 def _check_range(rule: Contender, name: str, ends: tuple[int, int], text: str) -> None:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .. import cheaper
 from ..cheaper.table import FIXED, find
 from ..cheaper.table import near as nearest
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, UwoffloadError
 
 if TYPE_CHECKING:
     from .simulate import Pool
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 LIMITS = ("workers_max", "workers_min", "workers_startup", "workers_step")
 STATIC = "static"
 QUEUE = "queue"  # what uwsgiconf calls backlog
+
+
+class RuleFailed(UwoffloadError):
+    """A function that is a rule has raised.  One line: what, and where."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ class Contender:
         try:
             around = self.around(pool)
             if self.function:
-                return cheaper.Scaler(found_function(self.function), profile=self.profile, **around)
+                asked = located(found_function(self.function))
+                return cheaper.Scaler(asked, profile=self.profile, **around)
             return self.algo().rule(profile=self.profile, **around)
         except InvalidArgument as error:
             raise InvalidArgument(f"rule {self}: {error}") from None
@@ -179,6 +186,36 @@ def found_function(where: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
+def located(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same; what it raises is told with file and line."""
+    home = getattr(getattr(function, "__code__", None), "co_filename", "")
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except Exception as error:
+            said = str(error).partition("\n")[0]
+            if not isinstance(error, UwoffloadError):
+                said = f"{type(error).__name__}: {said}".removesuffix(": ")
+            raise RuleFailed(said + place_of(error, home)) from error
+
+    return call
+
+
+def place_of(error: Exception, home: str) -> str:
+    """Where it was raised, as the end of a message: in that file, else wherever it was."""
+    known = traceback.extract_tb(error.__traceback__)[1:]  # the first is the caller of all
+    frames = [one for one in known if not one.filename.startswith("<frozen ")]
+    frames = [one for one in frames if one.filename == home] or frames
+    if not frames:
+        return ""
+    path = Path(frames[-1].filename)
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f" ({path}:{frames[-1].lineno})"
+
+
 def load_module(name: str) -> ModuleType:
     """By its name."""
     if "" not in sys.path:
@@ -205,5 +242,6 @@ def load_file(path: str) -> ModuleType:
     except Exception as error:
         raise InvalidArgument(
             f"file {path!r} cannot be read: {type(error).__name__}: {error}"
+            f"{place_of(error, spec.origin or path)}"
         ) from None
     return module

@@ -93,7 +93,7 @@ def sweep(
     """Records as they come, in the order of cases and rules.
 
     done: records of points that need not be computed again.  Raises InvalidArgument for records
-    of another pool, load or wait target.
+    of another pool, load or wait target, and where some settings would have other seeds.
     """
     work = tasks(
         cases,
@@ -110,6 +110,8 @@ def sweep(
 
 def remaining(work: Iterable[Task], done: Iterable[Record]) -> list[Task]:
     """What is left of the tasks."""
+    done = list(done)
+    check_seeds(work, done)
     known = {
         (record["load"], record["seed"], record["rule"]): record["conditions"] for record in done
     }
@@ -120,11 +122,41 @@ def remaining(work: Iterable[Task], done: Iterable[Record]) -> list[Task]:
         if any(conditions not in (None, task.conditions) for conditions in found.values()):
             raise InvalidArgument(
                 f"{case}: the results so far are of another pool, load or wait target"
+                + ", or of other parts (--seeds)" * bool(case.end_us)
             )
         rules = tuple(rule for rule, conditions in found.items() if conditions is None)
         if rules:
             left.append(task.only(rules))
     return left
+
+
+def check_seeds(work: Iterable[Task], done: Iterable[Record]) -> None:
+    """Means over other seeds cannot stand beside each other: all settings shall have the same."""
+    asked: dict[str, set[int]] = {}
+    rules: dict[str, set[str]] = {}
+    for task in work:
+        asked.setdefault(task.case.name, set()).add(task.case.seed)
+        rules.setdefault(task.case.name, set()).update(map(str, task.rules))
+    found: dict[tuple[str, str], set[int]] = {}
+    for record in done:
+        found.setdefault((record["load"], record["rule"]), set()).add(record["seed"])
+    for (load, rule), seeds in found.items():
+        wanted = asked.get(load, seeds)
+        if seeds - wanted or (rule not in rules.get(load, ()) and seeds != wanted):
+            raise InvalidArgument(
+                f"{load}: the results so far have {rule} with {listed(seeds)}, not "
+                f"{listed(wanted)}: give the rules, grid and --seeds of then, or another file"
+            )
+
+
+def listed(seeds: Iterable[int]) -> str:
+    """`seed 3`, `seeds 0 to 4`, `seeds 0, 2`."""
+    known = sorted(seeds)
+    if len(known) == 1:
+        return f"seed {known[0]}"
+    if known == list(range(known[0], known[-1] + 1)):
+        return f"seeds {known[0]} to {known[-1]}"
+    return f"seeds {', '.join(map(str, known))}"
 
 
 def records_in(path: Path) -> list[Record]:

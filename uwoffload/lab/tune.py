@@ -5,12 +5,11 @@ Tuned on one part of the load (or of the seeds), told on the other: what fits on
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from statistics import mean, stdev
+from statistics import mean
 
 from ..errors import InvalidArgument
 from .budget import Budget
@@ -19,6 +18,7 @@ from .compare import COST, HARM, Comparison, compare
 from .confidence import Interval
 from .crew import Crew, hired
 from .fronts import Point, hull
+from .loads import Load
 from .ranges import Range, around, ranges_of, spread
 from .rules import STATIC, Contender
 from .simulate import Pool
@@ -30,7 +30,6 @@ ROUNDS = 4  # of refinement, each half as wide
 WIDTH = 0.2  # of the range, in the first round
 NEIGHBOURS = 4  # random ones beside the steps along each knob
 RULES_EACH = 8
-CAUTION = 3.0  # standard errors added to a mean, before it is held against the budget
 SAME = 0.005  # costs so near to each other are the same, when a knob can go back to its default
 
 
@@ -47,6 +46,24 @@ class Tuned:
     seconds: float  # mean length of a load of the other part
     attained: Budget  # the budget, or the nearest that can be kept
     best_of: dict[str, Contender]  # by rule as given
+    careful: dict[str, Point] = field(repr=False)  # by name, as they are held against the budget
+
+    @property
+    def corners(self) -> list[str]:
+        """What the choice was between, cheapest first: corners of the front of the careful points,
+        and the chosen."""
+        best = hull(self.careful.values())
+        shown = {*best, self.careful[str(self.chosen)]}
+        return [point.name for point in sorted(shown, key=lambda one: (one.cost, -one.harm))]
+
+    def held(self, name: str) -> float:
+        """What is held against the budget: a share or mean workers, with the margin."""
+        return self.budget.figure(self.careful[name], self.seconds)
+
+    @property
+    def seen(self) -> dict[str, Point]:
+        """Every setting that was tried, by name: means, without the margin."""
+        return {point.name: point for points in self.tried.values() for point in points}
 
     @property
     def front(self) -> list[Point]:
@@ -79,6 +96,7 @@ class Search:
         self,
         cases: Sequence[Case],
         pool: Pool,
+        budget: Budget,
         wait_target_us: int,
         crew: Crew,
         each: Callable[[int], None] | None,
@@ -86,13 +104,14 @@ class Search:
         self.cases = cases
         self.seconds = sum(case.make().horizon_us for case in cases) / len(cases) / 1e6
         self._pool = pool
+        self._budget = budget
         self._wait_target_us = wait_target_us
         self._crew = crew
         self._each = each
         self._known: dict[tuple[Case, Contender], Record] = {}
 
     def points(self, rules: Sequence[Contender], cases: Sequence[Case]) -> dict[Contender, Point]:
-        """Means over these loads."""
+        """Over these loads, as they are held against the budget."""
         work = []
         for case in cases:
             new = [rule for rule in rules if (case, rule) not in self._known]
@@ -113,14 +132,7 @@ class Search:
             )
             if self._each:
                 self._each(len(records))
-        return {rule: self._careful(rule, cases) for rule in rules}
-
-    def _careful(self, rule: Contender, cases: Sequence[Case]) -> Point:
-        """Means and somewhat more: what fits by luck alone shall not be chosen."""
-        costs, harms = self._values(rule, cases)
-        return Point(
-            mean(costs) + CAUTION * error(costs), mean(harms) + CAUTION * error(harms), str(rule)
-        )
+        return {rule: self._budget.careful(*self._values(rule, cases), str(rule)) for rule in rules}
 
     def point(self, rule: Contender) -> Point:
         """Means over all loads of the search."""
@@ -132,9 +144,20 @@ class Search:
         return [record[COST] for record in found], [record[HARM] for record in found]
 
 
-def error(values: Sequence[float]) -> float:
-    """The standard error of the mean; none is known from a single value."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+def halves(parts: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """Parts of a recorded load to search on and to check on, each in the order of time.
+
+    The busiest first, they are dealt 1 2 2 1: so both halves have busy and quiet ones.
+    """
+    busiest = sorted(parts, key=requests_in, reverse=True)
+    search = {part for number, part in enumerate(busiest) if number % 4 in (0, 3)}
+    return [one for one in parts if one in search], [one for one in parts if one not in search]
+
+
+def requests_in(part: Case) -> int:
+    """Of a part of a recorded load."""
+    load = part.make()
+    return load.requests if isinstance(load, Load) else 0
 
 
 def tune(
@@ -159,7 +182,7 @@ def tune(
     if not rules or not search_on or not check_on:
         raise InvalidArgument("tuning needs a rule, loads to search on and loads to check on")
     shared = hired(crew)
-    search = Search(search_on, pool, wait_target_us, shared, each)
+    search = Search(search_on, pool, budget, wait_target_us, shared, each)
     tried: dict[str, dict[Contender, Point]] = {}
     for rule in rules:
         rule.build(pool)
@@ -189,6 +212,7 @@ def tune(
         seconds=sum(lengths) / len(lengths) / 1e6,
         attained=attained,
         best_of=best,
+        careful={str(one): point for one, point in every.items()},
     )
 
 
