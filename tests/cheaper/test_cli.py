@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 
@@ -102,6 +103,27 @@ def test_explain_takes_who_is_shown_busy_for_busy(command, tmp_path):
     _, output, _ = command("explain", "target", "--workers", "iibbbCCC", *load)
 
     assert rows(output)[0][3:6] == ["4+3", "+2", "6 7"]
+
+
+def test_explain_takes_an_algorithm_of_your_own(command, tmp_path):
+    rule = tmp_path / "rule.py"
+    rule.write_text("def one(state, readings):\n    return 1, None\ndef broken(*_):\n    1 / 0\n")
+
+    status, output, _ = command("explain", f"{rule}:one", "--workers", "iCCC", "--ticks", "2")
+
+    assert status == 0
+    assert [row[4:6] for row in rows(output)] == [["+1", "2"]] * 2
+
+    status, _, errors = command("explain", f"{rule}:broken", "--workers", "iCCC")
+
+    assert status == 1
+    assert re.fullmatch(r"uwoffload.*: ZeroDivisionError: .* \(.*rule.py:4\)\n", errors)
+
+
+def test_explain_says_that_2_0_runs_spare_for_spare2(command):
+    _, output, _ = command("explain", "spare2", "--profile", "uwsgi-2.0", "--workers", "bC")
+
+    assert "that release does not find it, and runs spare" in output
 
 
 def test_explain_in_a_profile_of_uwsgi_arms_ahead(command):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from uwoffload import cheaper
+from uwoffload.cheaper.named import RuleFailed
 from uwoffload.errors import InvalidArgument
 from uwoffload.lab.pool import Pool
-from uwoffload.lab.rules import Contender, RuleFailed, parse
+from uwoffload.lab.rules import Contender, parse
 
 POOL = Pool(workers_max=10, workers_min=2)
 

@@ -8,12 +8,15 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgument
 from .demo import within
 from .table import table
 from .usage import UsageError, guarded, usage
+
+if TYPE_CHECKING:
+    from ..cheaper.scaler import HasRule
 
 TICKS_MAX = 100_000
 
@@ -61,7 +64,9 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    part.add_argument("algorithm", metavar="ALGO")
+    part.add_argument(
+        "algorithm", metavar="ALGO", help="one of the list, or rule.py:function, module:function"
+    )
     source = part.add_mutually_exclusive_group(required=True)
     source.add_argument("--workers", action="append", metavar="LETTERS", help='as in "iibbC"')
     source.add_argument("--readings", metavar="FILE", help="JSON, or JSON lines")
@@ -99,29 +104,45 @@ def run_list(options: argparse.Namespace) -> int:
 def run_explain(options: argparse.Namespace) -> int:
     """A row per check."""
     from ..cheaper.explain import HEAD, explain
-    from ..cheaper.table import find
 
     limits = {name: getattr(options, name) for name, _, _ in LIMITS.values()}
     with usage():
-        info = find(options.algorithm)
-        algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
+        algo, title, knobs = asked_for(options)
     with usage() if options.workers else contextlib.nullcontext():
         ticks = readings_of(options)
     with usage():
-        rule = algo.rule(ticks[0].workers_max, **limits)
+        rule = algo.rule(ticks[0].workers_max, profile=options.profile, **limits)
     with usage() if options.workers else of_file(options.readings):
         if options.json:
             for step in explain(rule, ticks):
                 print(json.dumps(step.to_dict()))
             return 0
         rows = [step.cells(number) for number, step in enumerate(explain(rule, ticks), 1)]
-    print(f"{info.name}, profile {options.profile}: {info.summary}")
-    given = ", ".join(f"{name} {value}" for name, value in algo.knobs.items())
+    print(f"{title[0]}, profile {options.profile}: {title[1]}")
+    given = ", ".join(f"{name} {value}" for name, value in knobs.items())
     limits["workers_max"] = ticks[0].workers_max
     around = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
     print(f"knobs: {given or 'none'}; limits: {around}\n")
     print(table(HEAD, rows))
     return 0
+
+
+def asked_for(options: argparse.Namespace) -> tuple[HasRule, tuple[str, str], dict[str, int]]:
+    """The algorithm, its name and what it does, its knobs.  Raises InvalidArgument."""
+    from ..cheaper.function import Foreign
+    from ..cheaper.named import found_function, located
+    from ..cheaper.table import find
+
+    name = options.algorithm
+    if ":" not in name:
+        info = find(name)
+        algo = info.make(profile=options.profile, **knobs_of(options.rest, info))
+        absent = (info.name, options.profile) == ("spare2", "uwsgi-2.0")
+        summary = "that release does not find it, and runs spare" if absent else info.summary
+        return algo, (info.name, summary), algo.knobs
+    if options.rest:
+        raise InvalidArgument(f"{options.rest[0]}: a function has no knobs")
+    return Foreign(located(found_function(name))), (name, "a function of your own"), {}
 
 
 @contextlib.contextmanager
