@@ -267,6 +267,21 @@ def test_steps_that_nobody_gave_are_one_but_for_target():
     assert usual == {name: lib.UWO_NONE if name == "target" else 1 for name in algorithms()}
 
 
+@pytest.mark.parametrize("spell", [2, 3, 10])
+def test_a_busy_spell_of_spare_is_no_longer_for_memory_that_forbids_to_start(spell):
+    scaler = Scaler(AlgoSpare(check_interval_overload=2), workers_max=4, rss_soft=10)
+    readings = Readings(4, memory_total=11)
+    for second in range(spell):
+        assert scaler.tick(readings.at(second * SECOND + SECOND).fill(state="bbbb")).delta == 0
+
+    answers = [
+        scaler.tick(readings.at((spell + second) * SECOND + SECOND).fill(state="iibb")).delta
+        for second in range(3)
+    ]
+
+    assert answers == [0, 0, -1]
+
+
 def test_spare_says_whether_a_spell_has_begun():
     scaler = Scaler(AlgoSpare(check_interval_overload=3), workers_max=4)
     readings = Readings(4).at(10**12)
