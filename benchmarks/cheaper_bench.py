@@ -202,11 +202,11 @@ def test_pure_call(benchmark: Any, name: str, profile: str, workers: int) -> Non
     """
     `Algo.decide`: the algorithm alone, from one state to the next.
     """
-    algo, state = algorithms()[name].make(), None
+    algo, state = algorithms()[name].make(profile=profile), None
 
     def decide(readings: Readings) -> None:
         nonlocal state
-        _, state = algo.decide(state, readings, profile=profile)
+        _, state = algo.decide(state, readings)
 
     run = ticking(decide, busy_pool(workers), profile)
     benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=2)
