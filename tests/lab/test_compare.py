@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from uwoffload.errors import InvalidArgument
 from uwoffload.lab.cases import BOUNDS, Task, blocks, forget, seeded
-from uwoffload.lab.compare import COST, HARM, Comparison, compare
+from uwoffload.lab.compare import COST, HARM, Comparison, compare, harms
 from uwoffload.lab.confidence import interval, paired
 from uwoffload.lab.crew import Crew
 from uwoffload.lab.fronts import Point, ahead, front, harm_at, hull
@@ -112,6 +112,36 @@ def test_a_pair_is_surer_than_its_halves(comparison):
 
     assert gap.low <= gap.mean <= gap.high
     assert gap.high - gap.low <= one.high - one.low
+
+
+RUNS = st.lists(
+    st.integers(0, 1000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), min_size=1
+)
+
+
+@given(RUNS)
+def test_mean_harm_is_the_share_of_all_requests(runs):
+    """Also where one part of a log has most of them, and whatever is paired with it."""
+    records = [{"requests": n, HARM: late / n if n else 0.0} for n, late in runs]
+    requests, late = (sum(values) for values in zip(*runs, strict=True))
+    found = harms(records)
+
+    assert sum(found) / len(found) == pytest.approx(late / requests if requests else 0, abs=1e-12)
+
+
+def test_harm_of_runs_of_one_size_is_that_of_each():
+    assert harms([{"requests": 7, HARM: 0.5}, {"requests": 7, HARM: 0.25}]) == [0.5, 0.25]
+
+
+def test_a_summary_has_the_share_of_all_requests():
+    parts = zip((100, 900), (0.5, 0.1), strict=True)
+    same = {"load": "x", "rule": "y", "worker_seconds": 1.0}
+    found = Comparison([
+        {**same, "seed": seed, "requests": count, HARM: harm}
+        for seed, (count, harm) in enumerate(parts)
+    ])  # fmt: skip
+
+    assert found.summary()[0][HARM] == found.points("x")[0].harm == pytest.approx(0.14)
 
 
 def test_the_summary_marks_the_front(comparison):

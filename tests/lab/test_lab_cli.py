@@ -338,10 +338,12 @@ def test_what_is_held_against_the_budget_is_shown(tmp_path):
     """
     path = written(tmp_path, [200, 900, 200, 210, 230, 900, 190, 200])
 
-    fits, beyond = (tune_log(path, "--over", over, "--workers-max", "6") for over in ("9%", "0.1%"))
+    fits, beyond = (
+        tune_log(path, "--over", over, "--workers-max", "6") for over in ("15%", "0.1%")
+    )
 
     (held,) = (held for held, chosen in front_of(fits.out).values() if chosen)
-    assert held <= 9
+    assert held <= 15
     assert "Chosen: " in fits.words
     front = front_of(beyond.out)
     assert sum(chosen for _, chosen in front.values()) == 1

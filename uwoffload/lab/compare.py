@@ -44,10 +44,11 @@ class Comparison:
         return list(dict.fromkeys(rule for _, rule in self._by))
 
     def values(self, load: str, rule: str, measure: str) -> list[float]:
-        """One value per seed, in the order of the seeds."""
+        """One value per seed, in the order of the seeds; of harm see `harms`."""
         if (load, rule) not in self._by:
             raise InvalidArgument(f"no result of rule {rule!r} on load {load!r}")
-        return [float(record[measure]) for record in self._by[load, rule]]
+        found = self._by[load, rule]
+        return harms(found) if measure == HARM else [float(record[measure]) for record in found]
 
     def mean(self, load: str, rule: str, measure: str) -> Interval:
         """Over the seeds."""
@@ -87,12 +88,27 @@ class Comparison:
             if name not in line and not any(isinstance(value, str) for value in values):
                 line[name] = average(values)
         for measure in MEASURES:
-            _, line[f"{measure}_low"], line[f"{measure}_high"] = self.mean(load, rule, measure)
+            line[measure], line[f"{measure}_low"], line[f"{measure}_high"] = self.mean(
+                load, rule, measure
+            )
             if against and rule != against:
                 gap = self.difference(load, rule, against, measure)
                 line[f"{measure}_less"], low, high = gap
                 line[f"{measure}_less_low"], line[f"{measure}_less_high"] = low, high
         return line
+
+
+def harms(records: Sequence[Record]) -> list[float]:
+    """The share of late requests in each run: what their mean and their spread are asked for.
+
+    Their mean is the share of all requests, also where one part of a log has ten times those of
+    another; each stands apart from it by its weight (the residuals of a ratio, Cochran 1977, 6.3).
+    """
+    weights = [record["requests"] for record in records]
+    mean = sum(weights) / len(weights) or 1.0
+    found = [(record[HARM], weight / mean) for record, weight in zip(records, weights, strict=True)]
+    share = sum(harm * weight for harm, weight in found) / len(found)
+    return [share + (harm - share) * weight for harm, weight in found]
 
 
 def average(values: Sequence[float | None]) -> float:

@@ -14,7 +14,7 @@ from statistics import mean
 from ..errors import InvalidArgument
 from .budget import Budget
 from .cases import WAIT_TARGET_US, Case, Record, Task
-from .compare import COST, HARM, Comparison, compare
+from .compare import COST, HARM, Comparison, compare, harms
 from .confidence import Interval
 from .crew import Crew, hired
 from .fronts import Point, hull
@@ -141,7 +141,7 @@ class Search:
 
     def _values(self, rule: Contender, cases: Sequence[Case]) -> tuple[list[float], list[float]]:
         found = [self._known[case, rule] for case in cases]
-        return [record[COST] for record in found], [record[HARM] for record in found]
+        return [record[COST] for record in found], harms(found)
 
 
 def halves(parts: Sequence[Case]) -> tuple[list[Case], list[Case]]:
