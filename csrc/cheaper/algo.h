@@ -152,10 +152,4 @@ static inline bool scale_is_live(const struct uwo_worker_reading *worker)
     return worker->state - UWO_WORKER_IDLE <= UWO_WORKER_STARTING - UWO_WORKER_IDLE;
 }
 
-/* Has it a request?  For live ones. */
-static inline bool scale_is_busy(const struct uwo_worker_reading *worker)
-{
-    return worker->state == UWO_WORKER_BUSY || worker->in_request;
-}
-
 #endif

@@ -99,7 +99,7 @@ static enum scale_fault scale_find_fault(const struct uwo_readings *readings, ui
     return SCALE_SOUND;
 }
 
-/* What is found in the only pass over all workers. */
+/* What is found in the one pass that every check makes over all workers. */
 struct census {
     uint64_t counts;
     /* State and number of each in one, or'ed; in faults the state is two more, so that one that is

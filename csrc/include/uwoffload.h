@@ -545,7 +545,8 @@ void uwo_request_drop(struct uwo_request *request);
 /* How many workers should there be?  A rule is asked at each check of the master: it is given
  * what was measured (readings) and its own memory (state), and answers with a verdict.  Nothing
  * here reads a clock, allocates or remembers: the state is the caller's, a block of
- * uwo_scale_state_size() bytes that may be copied, compared, saved and replayed.
+ * uwo_scale_state_size() bytes that may be copied, compared, saved and replayed.  A call takes up
+ * to 40 KiB of stack.
  * Thread: any, one at a time per state. */
 
 /* Whose decisions.  FIXED keeps the intent of the algorithms and mends what is broken in them;
@@ -686,7 +687,7 @@ int uwo_scale_begin(const struct uwo_scale_rule *rule, const struct uwo_readings
 /* The algorithm alone: what it wants, and its new state (the same block that a tick uses).
  * may_spawn: 0 while a memory limit is exceeded.  Returns UWO_OK, or UWO_E_INVALID for readings
  * that are not sound (a worker repeated or missing, a clock of profile fixed going back): then the
- * state is as it was.  This and the next ones use 40 KiB of stack, and no heap. */
+ * state is as it was. */
 int uwo_scale_decide(const struct uwo_scale_rule *rule, const struct uwo_readings *readings,
                      int may_spawn, uint64_t *state, struct uwo_scale_verdict *verdict,
                      struct uwo_error *error);

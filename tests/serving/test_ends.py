@@ -9,6 +9,8 @@ import wire
 
 from uwoffload import Engine, EngineClosed, Front, Request, front
 
+from .bodies import Reader
+
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -109,22 +111,13 @@ def test_client_that_stalls_in_its_body_holds_up_no_end(serve):
     """
     For it may take its time: 30 seconds, unless somebody says otherwise.
     """
-    begun, seen = threading.Event(), []
-
-    def handler(request):
-        begun.set()
-        try:
-            request.body()
-        except OSError as error:
-            seen.append(type(error))
-            raise
-
-    serving = serve(handler, body_streamed=True)
+    reader = Reader()
+    serving = serve(reader, body_streamed=True)
     with serving.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n")
-        assert begun.wait(wire.PATIENCE)
+        assert reader.begun.wait(wire.PATIENCE)
         assert serving.front.close(wire.PATIENCE)
-    assert seen == [ConnectionResetError]
+    assert reader.met == [ConnectionResetError]
 
 
 @pytest.mark.parametrize("where", ["uwo_front_hasten", "uwo_front_destroy"])

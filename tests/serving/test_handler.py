@@ -27,6 +27,8 @@ from uwoffload import (
     TransferGone,
 )
 
+from .bodies import Reader
+
 LINE = b"0123456789abcdef" * 64
 
 
@@ -500,36 +502,21 @@ def test_body_of_unknown_size_has_no_length(serve):
 
 
 def test_client_that_goes_while_its_body_is_read_is_a_connection_error(serve):
-    seen = []
-
-    def handler(request):
-        try:
-            request.body()
-        except OSError as error:
-            seen.append(type(error))
-            raise
-
-    serving = serve(handler, body_streamed=True)
+    reader = Reader()
+    serving = serve(reader, body_streamed=True)
     with serving.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\npart")
-    wire.until(lambda: seen)
-    assert seen == [ConnectionResetError]
+    wire.until(lambda: reader.met)
+    assert reader.met == [ConnectionResetError]
 
 
 def test_client_that_stalls_while_its_body_is_read_times_out(serve):
-    seen = []
-
-    def handler(request):
-        try:
-            request.body()
-        except TimeoutError:
-            seen.append("late")
-        return b""
-
-    serving = serve(handler, body_streamed=True, no_progress=0.1)
+    reader = Reader()
+    serving = serve(reader, body_streamed=True, no_progress=0.1)
     with serving.connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\npart")
-        wire.until(lambda: seen)
+        wire.until(lambda: reader.met)
+    assert reader.met == [TimeoutError]
 
 
 def test_what_was_not_asked_in_time_is_gone(serve):

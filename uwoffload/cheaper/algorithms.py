@@ -151,8 +151,6 @@ class Algo:
 
     def __reduce__(self) -> tuple[Any, ...]:
         own = type(self) if type(self) is not Algo.class_of(self.name) else None
-        if own is not None and own.__module__ == Algo.__module__:
-            own = None  # made by `named`
         return _restore, (own, self.name, self.profile, self.given, self.switched)
 
     def __repr__(self) -> str:

@@ -78,11 +78,14 @@ ROW = ffi.sizeof("struct uwo_worker_reading")
 
 
 class Number:
-    """An attribute that is a field of the struct at `_c`."""
+    """An attribute that is the field of its name in the struct at `_c`."""
 
-    def __init__(self, column: Column, doc: str) -> None:
-        self._column = column
+    def __init__(self, columns: Mapping[str, Column], doc: str) -> None:
+        self._columns = columns
         self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._column = self._columns[name]
 
     def __get__(self, owner: Any, kind: type | None = None) -> int:
         if owner is None:

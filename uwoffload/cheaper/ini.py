@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ALGO = "cheaper-algo"
 LIST = "cheaper-algo-list"
 SECTION = "uwsgi"
-SPLIT = "check-interval", FIXED  # uWSGI knows whole seconds only
+FRACTION = "check-interval", FIXED  # may have one; uWSGI knows whole seconds only
 DECIMAL = re.compile(r"[0-9]{1,9}\.[0-9]+")
 IDLE_SINCE = "cheaper-idle", "uwsgi-2.0"  # not known to that release
 ULONG = 2**64 - 1
@@ -133,11 +133,12 @@ class Reading:
             self._take_knob(entry, self._knobs[key])
         elif key in LIMITS:
             limit = LIMITS[key]
-            if (key, self.profile) == SPLIT and DECIMAL.fullmatch(entry.value or ""):
+            if (key, self.profile) == FRACTION and DECIMAL.fullmatch(entry.value or ""):
                 self.limits[limit.name] = self._seconds(entry)
-                return
-            value = self._number(entry, lambda v: _in_range(v, limit), limit.unit)
-            self.limits[limit.name] = value
+            else:
+                self.limits[limit.name] = self._number(
+                    entry, lambda value: _in_range(value, limit), limit.unit
+                )
         elif key in FLAGS:
             self.limits[FLAGS[key]] = (entry.value or "").lower() not in FALSE
         elif key in flag_options(self.algo.name):
@@ -147,12 +148,9 @@ class Reading:
             self._refuse(entry)
 
     def _seconds(self, entry: Entry) -> float:
-        try:
-            milliseconds(float(entry.value or ""), self.profile)
-        except InvalidArgument as error:
-            _, _, rest = str(error).partition(": ")
-            raise entry.where.error(f"{entry.key}: {rest}{self._of_profile()}") from None
-        return float(entry.value or "")
+        seconds = float(entry.value or "")
+        self._checked(entry, milliseconds, seconds)
+        return seconds
 
     def _take_knob(self, entry: Entry, knob: Knob) -> None:
         if (entry.key, self.profile) == IDLE_SINCE:
@@ -178,8 +176,12 @@ class Reading:
             )
         if not re.fullmatch("[0-9]{1,20}", text):
             raise entry.where.error(f"{entry.key}: {_misread(text, unit)}{self._of_profile()}")
+        return self._checked(entry, check, int(text))
+
+    def _checked(self, entry: Entry, check: Callable[[Any], int], value: float) -> int:
+        """What the check makes of it; what it refuses is an error of that line."""
         try:
-            return check(int(text))
+            return check(value)
         except InvalidArgument as error:
             _, _, rest = str(error).partition(": ")
             raise entry.where.error(f"{entry.key}: {rest}{self._of_profile()}") from None

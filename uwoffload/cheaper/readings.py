@@ -30,10 +30,6 @@ WORKERS_MAX = 65535
 _SIZE = ffi.sizeof("struct uwo_readings")
 
 
-def _number(name: str, doc: str) -> Number:
-    return Number(READINGS[name], doc)
-
-
 class Readings:
     """What was measured at one check, in a buffer that the core reads as it is.
 
@@ -74,17 +70,17 @@ class Readings:
             self._place(given)
         assign(self, READINGS, values)
 
-    wall_s = _number("wall_s", "Wall clock, whole seconds: the clock of the profiles of uWSGI.")
-    wall_us = _number("wall_us", "Wall clock in microseconds: theirs too.")
-    mono_us = _number("mono_us", "Monotonic clock in microseconds: that of profile fixed.")
-    listen_queue = _number("listen_queue", "Connections not yet accepted.")
-    listen_queue_limit = _number("listen_queue_limit", "How many may be; 0: not known.")
-    waiting = _number("waiting", "Requests accepted that wait for a worker.")
-    manual = _number("manual", "Workers asked for by hand (+) or given up (-), not yet told.")
-    oldest_wait_us = _number("oldest_wait_us", "How long the oldest of `waiting` has waited.")
-    arrivals = _number("arrivals", "Requests accepted or queued since the readings before.")
-    completions = _number("completions", "Requests answered since the readings before.")
-    memory_total = _number("memory_total", "Bytes of all workers together; 0: their sum counts.")
+    wall_s = Number(READINGS, "Wall clock, whole seconds: the clock of the profiles of uWSGI.")
+    wall_us = Number(READINGS, "Wall clock in microseconds: theirs too.")
+    mono_us = Number(READINGS, "Monotonic clock in microseconds: that of profile fixed.")
+    listen_queue = Number(READINGS, "Connections not yet accepted.")
+    listen_queue_limit = Number(READINGS, "How many may be; 0: not known.")
+    waiting = Number(READINGS, "Requests accepted that wait for a worker.")
+    manual = Number(READINGS, "Workers asked for by hand (+) or given up (-), not yet told.")
+    oldest_wait_us = Number(READINGS, "How long the oldest of `waiting` has waited.")
+    arrivals = Number(READINGS, "Requests accepted or queued since the readings before.")
+    completions = Number(READINGS, "Requests answered since the readings before.")
+    memory_total = Number(READINGS, "Bytes of all workers together; 0: their sum counts.")
 
     @property
     def cdata(self) -> CData:

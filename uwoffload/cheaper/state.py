@@ -93,7 +93,7 @@ class State:
 
 
 def state_of(words: bytes) -> State:
-    """The same of whole words, which are not looked at."""
+    """A state of words of the core, as they are."""
     state = State.__new__(State)
     state._words, state._own = words, None
     return state

@@ -52,7 +52,7 @@ class Reasons(dict[int, str]):
 
 REASONS = Reasons()
 
-_VERDICT = Struct("=4xiiIIIIIq")  # struct uwo_scale_verdict, behind its size
+_VERDICT = Struct("4xiiIIIIIP")  # struct uwo_scale_verdict, behind its size
 assert _VERDICT.size == ffi.sizeof("struct uwo_scale_verdict")
 _unpack, _tuple = _VERDICT.unpack, tuple.__new__
 _SAID: dict[bytes, Verdict] = {}  # those that name no worker: most are one of a few
@@ -60,8 +60,8 @@ SAID_MAX = 1000
 
 
 def verdict_of(found: Any, start: CData, stop: CData) -> Verdict:
-    """A verdict of the core; found: the bytes of its struct, for read one by one, its fields
-    would take longer than the decision.
+    """A verdict of the core.  found: a buffer of its struct; read one by one, its fields would
+    take longer than the decision.
     """
     struct = found[:]
     known = _SAID.get(struct)

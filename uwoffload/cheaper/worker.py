@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from .._core import CData
 
 
-def _number(name: str, doc: str) -> Number:
-    return Number(WORKER[name], doc)
-
-
 class WorkerReading:
     """One worker, as measured.  What a caller cannot measure stays 0.
 
@@ -32,14 +28,14 @@ class WorkerReading:
         self.state = state
         assign(self, WORKER, values)
 
-    number = _number("number", "From 1; each once, in this order.")
-    busy_us = _number("busy_us", "Microseconds with a request so far, the unfinished one included.")
-    running_time_us = _number("running_time_us", "The same of finished requests; never reset.")
-    in_request = _number("in_request", "Requests it is in now.")
-    started_s = _number("started_s", "Wall clock of its last start, in seconds.")
-    ready_since_us = _number("ready_since_us", "Monotonic time from which it could take requests.")
-    rss = _number("rss", "Resident bytes.")
-    pss = _number("pss", "Bytes, shared pages divided by their users; 0: not measured.")
+    number = Number(WORKER, "From 1; each once, in this order.")
+    busy_us = Number(WORKER, "Microseconds with a request so far, the unfinished one included.")
+    running_time_us = Number(WORKER, "The same of finished requests; never reset.")
+    in_request = Number(WORKER, "Requests it is in now.")
+    started_s = Number(WORKER, "Wall clock of its last start, in seconds.")
+    ready_since_us = Number(WORKER, "Monotonic time from which it could take requests.")
+    rss = Number(WORKER, "Resident bytes.")
+    pss = Number(WORKER, "Bytes, shared pages divided by their users; 0: not measured.")
 
     @property
     def state(self) -> str:
