@@ -16,6 +16,7 @@ from uwoffload.cheaper import (
     Scaler,
     Verdict,
     algorithms,
+    verdict,
 )
 
 BEGIN = 1_000_000_000_000
@@ -493,3 +494,17 @@ def test_change_by_hand_is_not_limited_by_the_step_of_a_function():
     verdict = pool.tick("iiCC", manual=-1)
 
     assert (verdict.delta, verdict.limited_by) == (-1, None)
+
+
+def test_verdicts_that_are_kept_are_right_and_few(monkeypatch):
+    """Those that name nobody are made once; no more than so many, whatever a rule answers."""
+    monkeypatch.setattr(verdict, "_SAID", {})
+    scaler = Scaler("manual", workers_max=4, profile="uwsgi-2.1")
+    readings = Readings(4).at(10**9).fill(state="iiCC")
+    scaler.tick(readings)
+
+    readings.manual = -1
+    found = [scaler.tick(readings).pending for _ in range(2 * verdict.SAID_MAX)]
+
+    assert found == list(range(-1, -2 * verdict.SAID_MAX - 1, -1))
+    assert len(verdict._SAID) == verdict.SAID_MAX
