@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uwoffload.cheaper import Readings, Scaler, algorithms, strategies
+from uwoffload.cheaper import AlgoTarget, Readings, Scaler, algorithms, strategies
 
 from .streams import SECOND, Counts, Tick, decisions, pairs, rules, streams
 
@@ -531,3 +531,39 @@ def test_fixed_busyness_does_not_stop_within_a_window_of_a_start(name, profile, 
             assert now - started >= window - rule.check_interval_us // 8
         if delta > 0:
             started = now
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_fixed_target_takes_no_start_back_within_shrink_after(data):
+    window = data.draw(st.integers(1, 12))
+    scaler = Scaler(AlgoTarget(shrink_after=window), workers_max=8, workers_min=1)
+    started = None
+    for step in data.draw(strategies.histories(8, moments=(1, 60))).steps(scaler):
+        now, delta = step.readings.mono_us, step.verdict.delta
+        assert delta >= 0 or started is None or now - started >= window * SECOND
+        if delta > 0:
+            started = now
+
+
+# ---- of any numbers at all ----
+
+
+@EACH
+@EXAMPLES
+@given(data=st.data())
+def test_no_numbers_break_a_rule(name, profile, data):
+    """Over the full range of every field, one check after the other: `make asan` looks on."""
+    rule = data.draw(strategies.rules(name, profile=profile, workers_max=4, memory=True))
+    found = data.draw(st.lists(strategies.readings(4, any_time=True), min_size=1, max_size=5))
+    if profile == "fixed":
+        found.sort(key=lambda readings: readings.mono_us)
+    scaler = Scaler(rule)
+
+    for readings in found:
+        verdict = scaler.tick(readings)
+
+        letters = readings.letters
+        assert all(letters[number - 1] in "Cz" for number in verdict.start)
+        assert all(letters[number - 1] in "is" for number in verdict.stop)
+        assert -4 <= len(verdict.start) - len(verdict.stop) <= 4
