@@ -62,7 +62,7 @@ MADE_WRONG = {
     ),
     # names
     "algorithm": (lambda: Algo.named("bussyness"), r'"busyness".*allowed: backlog, busyness'),
-    "algorithm far": (lambda: Algo.named("quux"), r"algorithm: 'quux'; allowed: backlog, busyn"),
+    "algorithm far": (lambda: Algo.named("wolf"), r"algorithm: 'wolf'; allowed: backlog, busyn"),
     "algorithm type": (lambda: Algo.named(5), r"algorithm: 5; allowed: backlog"),
     "no algorithm": (Algo, r"algorithm: ''; allowed: backlog"),
     "knob": (
